@@ -1,0 +1,121 @@
+"""The one decorator for compiled kernels, and where their machine code is kept.
+
+Numba's own cache keys a function on the file that defines it and so misses an edit in a callee of
+another file. Here every module has a folder keyed on its own text and the text of every module of
+the package that it imports, however far away: a stale kernel can never run, and an edit recompiles
+only what stands on it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+__all__ = ["cache_root", "kernel", "sources_of"]
+
+_PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(r"^\s*(?:from|import)\s+kf_widget\.([\w.]+)", re.MULTILINE)
+
+
+def cache_root() -> Path:
+    """Folder of all compiled kernels; ``KF_WIDGET_CACHE`` or ``XDG_CACHE_HOME`` move it."""
+    if named := os.environ.get("KF_WIDGET_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "kf_widget"
+
+
+@functools.cache
+def _imports(path: Path) -> tuple[bytes, frozenset[Path]]:
+    text = path.read_bytes()
+    found = set()
+    for name in _IMPORT.findall(text.decode()):
+        stem = _PACKAGE.joinpath(*name.split("."))
+        found.update(p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.exists())
+    return text, frozenset(found)
+
+
+@functools.cache
+def sources_of(path: Path) -> tuple[Path, ...]:
+    """The file and every module of the package that it imports, directly or not, sorted."""
+    seen: set[Path] = set()
+    todo = [path]
+    while todo:
+        here = todo.pop()
+        if here not in seen:
+            seen.add(here)
+            todo.extend(_imports(here)[1])
+    return tuple(sorted(seen))
+
+
+@functools.cache
+def _sources_key(path: Path) -> str:
+    digest = hashlib.blake2b(f"{numba.__version__} {sys.implementation.cache_tag}".encode(), digest_size=8)
+    for source in sources_of(path):
+        digest.update(_imports(source)[0])
+    return digest.hexdigest()
+
+
+class _Locator(_CacheLocator):  # type: ignore[misc]
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._folder = f"{py_func.__module__}-{_sources_key(Path(py_file))}"
+        self._line = py_func.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        return str(cache_root() / self._folder)
+
+    def get_source_stamp(self) -> str:
+        return self._folder
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
+        try:
+            locator = cls(py_func, py_file)
+            locator.ensure_cache_path()
+        except OSError:
+            return None
+        return locator
+
+
+class _Impl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    _impl_class = _Impl
+
+
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a kernel on first use: serial, free of the GIL, machine code cached on disk.
+
+    Parameters
+    ----------
+    function : the plain Python loop; takes arrays and scalars, writes into arrays of the caller.
+    **options : passed to `numba.njit`, for example ``fastmath={"nnan", "nsz"}``.
+
+    Notes
+    -----
+    Never `parallel=True`: after one such kernel a forked worker dies, and on the workqueue layer
+    two threads abort the process. Work is split by our own threads. Where no folder can be
+    written, each process compiles anew.
+    """
+    if function is None:
+        return lambda real: kernel(real, **options)
+    dispatcher = numba.njit(nogil=True, **options)(function)
+    try:
+        dispatcher._cache = _Cache(function)
+    except RuntimeError:  # no folder can be written
+        pass
+    return dispatcher
