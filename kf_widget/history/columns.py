@@ -1,0 +1,107 @@
+"""What ticks and bars share: read-only columns, an index built once, exports."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kf_widget.history.pricestep import price_step
+from kf_widget.history.protocol import Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from kf_widget.history.bars import Bars
+    from kf_widget.history.index import RangeIndex
+    from kf_widget.history.timeframe import Timeframe
+
+__all__ = ["Columns", "read_only"]
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only view of the same memory; the caller's array stays as it is."""
+    if not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+class Columns(ABC):
+    """Sorted columns, trusted: `Ticks` and `Bars` are its two kinds."""
+
+    time_ns: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: npt.NDArray[Any] | None
+    tz: str
+
+    def __init__(self) -> None:
+        self._index: RangeIndex | None = None
+        self._index_lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @property
+    def index(self) -> RangeIndex:
+        """Exact open, high, low, close and volume of any row range; the first use builds it."""
+        if self._index is None:
+            from kf_widget.history.index import RangeIndex
+
+            with self._index_lock:
+                if self._index is None:
+                    self._index = RangeIndex.build(
+                        self.time_ns, self.open, self.high, self.low, self.close, self.volume
+                    )
+        return self._index
+
+    @cached_property
+    def price_step(self) -> float:
+        """Smallest price increment seen in a sample of the closes, for example 0.25 or 0.01."""
+        return price_step(self.close)
+
+    def resample(self, timeframe: str | Timeframe, *, tz: str | None = None, backend: str = "auto") -> Bars:
+        """Bars of another timeframe; only bars that hold rows.
+
+        Parameters
+        ----------
+        timeframe : for example "1s", "5m", "4h", "1D", "1W", "1M", "100t".
+        tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
+        backend : "auto", or the way to compute it; the result is the same.
+        """
+        from kf_widget.history.resample import resample
+        from kf_widget.history.timeframe import Timeframe
+        from kf_widget.history.zones import Zone
+
+        zone = Zone.of(tz or self.tz)
+        return resample(self, Timeframe.parse(timeframe), zone, backend)
+
+    @abstractmethod
+    def to_arrow(self) -> pa.Table:
+        """The columns as a pyarrow Table."""
+
+    @abstractmethod
+    def to_pandas(self) -> pd.DataFrame:
+        """The columns as a pandas DataFrame, indexed by time."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Arrow C stream of `to_arrow()`: polars, DuckDB, pandas and others read it as a table."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _span(self) -> str:
+        """First and last time for `repr`, to the second."""
+        if not len(self):
+            return "empty"
+        first, last = (
+            str(np.datetime64(int(t), "ns").astype("datetime64[s]")) for t in self.time_ns[[0, -1]]
+        )
+        return f"{first} .. {last} UTC"
