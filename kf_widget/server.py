@@ -17,7 +17,7 @@ __all__ = ["without_delay"]
 _SETTING = "kernel_websocket_connection_class"
 
 
-def without_delay(connection: type) -> type:
+def without_delay(connection: type[Any]) -> type[Any]:
     """The same kernel connection class, except that it turns Nagle's algorithm off as it connects.
 
     Parameters
@@ -34,11 +34,10 @@ def without_delay(connection: type) -> type:
         handler = self.websocket_handler
         if getattr(handler, "ws_connection", None) is not None:  # None: the browser left meanwhile
             handler.set_nodelay(True)
-        return super(subclass, self).connect()
+        return connection.connect(self)
 
     body = {"connect": connect, "__module__": connection.__module__, "__doc__": connection.__doc__}
-    subclass = type(connection.__name__, (connection,), body)
-    return subclass
+    return type(connection.__name__, (connection,), body)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

@@ -286,7 +286,9 @@ class Notebook:
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Run one of JupyterLab's commands; returns when it is done."""
-        return self.page.evaluate("([name, args]) => jupyterapp.commands.execute(name, args)", [name, arguments])
+        return self.page.evaluate(
+            "([name, args]) => jupyterapp.commands.execute(name, args)", [name, arguments]
+        )
 
     def run_all(self) -> None:
         """Run every cell; returns when the last is done, raises with the traceback of one that failed."""
@@ -410,9 +412,7 @@ class View:
         self.wait(f"e => Number(e.dataset.gestureSeq) > {before}", timeout_ms=timeout_ms)
         self.wait_exact(timeout_ms=timeout_ms)
 
-    def drag(
-        self, dx: float, dy: float, *, start: tuple[float, float] = (0.4, 0.4), steps: int = 10
-    ) -> None:
+    def drag(self, dx: float, dy: float, *, start: tuple[float, float] = (0.4, 0.4), steps: int = 10) -> None:
         """Press at a place (fractions of the root), move by CSS pixels in so many steps, release."""
         x, y = self.point(*start)
         mouse = self.page.mouse
