@@ -6,6 +6,7 @@ into paths. Pixel ``i`` spans ``[i, i + 1)``, so a one pixel wide line at ``y = 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -23,7 +24,7 @@ Clip: TypeAlias = tuple[int, int, int, int]
 _FAR = 1 << 30
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False, eq=False)
 class Rects:
     """Filled rectangles: panes, grid lines, bodies, wicks, volume, tags.
 
@@ -34,23 +35,25 @@ class Rects:
     ink : uint8 (n,), or one ink for all.
     """
 
-    x0: npt.NDArray[Any]
-    y0: npt.NDArray[Any]
-    x1: npt.NDArray[Any]
-    y1: npt.NDArray[Any]
-    ink: npt.NDArray[Any] | int
+    x0: npt.NDArray[np.int32]
+    y0: npt.NDArray[np.int32]
+    x1: npt.NDArray[np.int32]
+    y1: npt.NDArray[np.int32]
+    ink: npt.NDArray[np.uint8]
 
-    def __post_init__(self) -> None:
-        self.x0 = _pixels(self.x0, _FAR)
-        self.y0 = _pixels(self.y0, _FAR)
-        self.x1 = _pixels(self.x1, -_FAR)
-        self.y1 = _pixels(self.y1, -_FAR)
+    def __init__(
+        self, x0: npt.ArrayLike, y0: npt.ArrayLike, x1: npt.ArrayLike, y1: npt.ArrayLike, ink: npt.ArrayLike
+    ) -> None:
+        self.x0 = _first_pixels(x0)
+        self.y0 = _first_pixels(y0)
+        self.x1 = _last_pixels(x1)
+        self.y1 = _last_pixels(y1)
         n = self.x0.size
-        self.ink = _inks(self.ink, n)
+        self.ink = _inks(ink, n)
         _same_length("Rects", n, y0=self.y0, x1=self.x1, y1=self.y1, ink=self.ink)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False, eq=False)
 class Polyline:
     """An antialiased line with round joins.
 
@@ -63,19 +66,32 @@ class Polyline:
     background : ink it mostly lies on and shades against; two of them for the edge of an area.
     """
 
-    x: npt.NDArray[Any]
-    y: npt.NDArray[Any]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
     width: float
     ink: int
-    background: int | tuple[int, int] = BACKGROUND
+    background: int | tuple[int, int]
 
-    def __post_init__(self) -> None:
-        self.x, self.y = _points("Polyline", self.x, self.y)
+    def __init__(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        width: float,
+        ink: int,
+        background: int | tuple[int, int] = BACKGROUND,
+    ) -> None:
+        self.x, self.y = _points("Polyline", x, y)
+        self.width, self.ink, self.background = width, ink, background
         if not 0 < self.width < 1e4:
             raise ValueError(f"Polyline: width must be above 0 px and below 10,000, got {self.width!r}")
 
+    @property
+    def backgrounds(self) -> tuple[int, int]:
+        """Both backgrounds; twice the same one where there is only one."""
+        return self.background if isinstance(self.background, tuple) else (self.background, self.background)
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, init=False, eq=False)
 class Area:
     """The region between a line and a horizontal base below it, with an antialiased top.
 
@@ -88,17 +104,22 @@ class Area:
     background : ink that the top edge shades against.
     """
 
-    x: npt.NDArray[Any]
-    y: npt.NDArray[Any]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
     base: float
     ink: int
-    background: int = BACKGROUND
+    background: int
 
-    def __post_init__(self) -> None:
-        self.x, self.y = _points("Area", self.x, self.y)
+    def __init__(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, base: float, ink: int, background: int = BACKGROUND
+    ) -> None:
+        self.x, self.y = _points("Area", x, y)
+        self.base, self.ink, self.background = base, ink, background
+        if math.isnan(self.base):
+            raise ValueError("Area: base must be a number of px, got nan")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False, eq=False)
 class Texts:
     """Lines of text in one size, weight and ink.
 
@@ -113,18 +134,32 @@ class Texts:
     valign : ``"baseline"`` at `y`, or ``"middle"`` of the capitals and digits at `y`.
     """
 
-    x: npt.NDArray[Any]
-    y: npt.NDArray[Any]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
     strings: Sequence[str]
     ink: int
     size_px: int
-    align: Literal["left", "center", "right"] = "left"
-    valign: Literal["baseline", "middle"] = "baseline"
-    background: int = BACKGROUND
-    weight: Literal["regular", "medium"] = "regular"
+    align: Literal["left", "center", "right"]
+    valign: Literal["baseline", "middle"]
+    background: int
+    weight: Literal["regular", "medium"]
 
-    def __post_init__(self) -> None:
-        self.x, self.y = _points("Texts", self.x, self.y)
+    def __init__(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        strings: Sequence[str],
+        ink: int,
+        size_px: int,
+        align: Literal["left", "center", "right"] = "left",
+        valign: Literal["baseline", "middle"] = "baseline",
+        background: int = BACKGROUND,
+        weight: Literal["regular", "medium"] = "regular",
+    ) -> None:
+        self.x, self.y = _points("Texts", x, y)
+        self.strings, self.ink, self.size_px = strings, ink, size_px
+        self.align, self.valign = align, valign
+        self.background, self.weight = background, weight
         if len(self.strings) != self.x.size:
             raise ValueError(f"Texts: strings must be {self.x.size} of them, got {len(self.strings)}")
         if not 1 <= self.size_px <= 1000:
@@ -165,25 +200,36 @@ class Scene:
         self.layers.append(Layer(clip or (0, 0, self.width, self.height), mark))
 
 
-def _pixels(values: npt.ArrayLike, missing: int) -> npt.NDArray[np.int32]:
+def _first_pixels(values: npt.ArrayLike) -> npt.NDArray[np.int32]:
     array: npt.NDArray[Any] = np.asarray(values)
-    if array.dtype == np.int32:
-        return np.ascontiguousarray(array)
-    if array.dtype.kind == "f":
-        array = np.where(np.isnan(array), missing, np.rint(array))
-    elif array.dtype.kind not in "iu":
+    if array.dtype != np.int32:  # fmin passes over NaN: the rectangle begins far away, that is never
+        array = np.fmax(np.fmin(_rounded(array), _FAR), -_FAR)
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _last_pixels(values: npt.ArrayLike) -> npt.NDArray[np.int32]:
+    array: npt.NDArray[Any] = np.asarray(values)
+    if array.dtype != np.int32:
+        array = np.fmin(np.fmax(_rounded(array), -_FAR), _FAR)
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _rounded(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if array.dtype.kind == "i":
+        return array
+    if array.dtype.kind not in "uf":
         raise TypeError(f"Rects: coordinates must be numbers, got dtype {array.dtype}")
-    low = 0 if array.dtype.kind == "u" else -_FAR
-    return np.ascontiguousarray(array.clip(low, _FAR), dtype=np.int32)
+    rounded: npt.NDArray[np.float64] = np.rint(array, dtype=np.float64)
+    return rounded
 
 
-def _inks(ink: npt.NDArray[Any] | int, n: int) -> npt.NDArray[np.uint8]:
+def _inks(ink: npt.ArrayLike, n: int) -> npt.NDArray[np.uint8]:
     if isinstance(ink, np.ndarray) and ink.dtype == np.uint8 and ink.ndim:
         return np.ascontiguousarray(ink)
     array = np.asarray(ink)
-    if array.size and not (0 <= array.min() and array.max() <= 255):
+    if array.size and not (array.min() >= 0 and array.max() <= 255):
         raise ValueError(f"Rects: ink must be 0 to 255, got {array.min()} to {array.max()}")
-    return np.full(n, ink, dtype=np.uint8) if array.ndim == 0 else array.astype(np.uint8)
+    return np.full(n, array, dtype=np.uint8) if array.ndim == 0 else array.astype(np.uint8)
 
 
 def _points(
