@@ -167,7 +167,7 @@ class TimeAxis:
             day_ns = _DAY
         if span < 14 * _DAY:
             week_ns = 7 * _DAY if day_ns > 0.9 * _DAY else 5 * day_ns
-        return int(day_ns), int(max(day_ns, week_ns))
+        return round(day_ns), round(max(day_ns, week_ns))
 
 
 def _gaps(time_ns: Ints, threshold_ns: int) -> Ints:
