@@ -68,7 +68,7 @@ def _level_starts(n_rows: int) -> npt.NDArray[np.int64]:
     return np.array(starts, np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class RangeIndex:
     """A radix-64 pyramid over the rows of a history.
 

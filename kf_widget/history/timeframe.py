@@ -1,0 +1,115 @@
+"""Timeframe: the rule that cuts bars."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+__all__ = ["Timeframe"]
+
+Kind = Literal["time", "day", "week", "month", "tick", "volume", "value"]
+
+_DAY_NS: Final = 86_400_000_000_000
+_MONTH_NS: Final = 2_629_746_000_000_000  # the mean Gregorian month, 365.2425 days / 12
+_UNITS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_CALENDAR: Final[dict[str, tuple[Kind, int]]] = {
+    "D": ("day", 1),
+    "W": ("week", 1),
+    "M": ("month", 1),
+    "Y": ("month", 12),
+}
+_COUNTED: Final[dict[str, Kind]] = {"t": "tick", "v": "volume", "$": "value"}
+_ALIASES: Final = {"d": "D", "w": "W", "y": "Y", "H": "h", "min": "m", "mo": "M", "S": "s"}
+_TEXT: Final = re.compile(r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?\s*([A-Za-z]+|\$)")
+_EXAMPLES: Final = (
+    "'1s', '5m', '4h', '1D', '1W', '1M', '100t' (ticks), '500v' (volume), '1e6$' (traded value)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeframe:
+    """The rule that cuts bars; made by `Timeframe.parse`, written back by `str`.
+
+    Attributes
+    ----------
+    kind : "time" (intraday), "day", "week", "month", or counted: "tick", "volume", "value".
+    step : nanoseconds, days, weeks or months (int); ticks (int); volume or traded value (float).
+    """
+
+    kind: Kind
+    step: int | float
+
+    @staticmethod
+    def parse(text: str | Timeframe) -> Timeframe:
+        """Read "5m", "100ms", "4h", "1D", "1W", "3M", "1Y", "100t", "500v", "1e6$" and their like."""
+        if isinstance(text, Timeframe):
+            return text
+        if not isinstance(text, str):
+            raise TypeError(f"timeframe: must be a str, got {type(text).__name__}. For example {_EXAMPLES}.")
+        match = _TEXT.fullmatch(text.strip())
+        number = float(match[1] or 1) if match else math.nan
+        unit = _ALIASES.get(match[2], match[2]) if match else ""
+        known = unit in _UNITS or unit in _CALENDAR or unit in _COUNTED
+        if not known or not 0 < number < 1e18:
+            raise ValueError(
+                f"timeframe: must be a number and a unit, got {text!r}. For example {_EXAMPLES};"
+                " m is minutes, M is months."
+            )
+        if unit in ("v", "$"):
+            return Timeframe(_COUNTED[unit], number)
+        scale = _UNITS.get(unit, _CALENDAR[unit][1] if unit in _CALENDAR else 1)
+        step = number * scale
+        if step != int(step) or step < 1:
+            raise ValueError(
+                f"timeframe: must be a whole number of {'ns' if unit in _UNITS else repr(unit)},"
+                f" got {text!r}. For example {_EXAMPLES}."
+            )
+        if unit in _COUNTED:
+            return Timeframe(_COUNTED[unit], int(step))
+        if unit in _CALENDAR:
+            return _checked(Timeframe(_CALENDAR[unit][0], int(step)), text)
+        if step % _DAY_NS == 0:
+            return _checked(Timeframe("day", int(step) // _DAY_NS), text)
+        if step > _DAY_NS:
+            raise ValueError(f"timeframe: above a day must be whole days, got {text!r}. For example '2D'.")
+        return Timeframe("time", int(step))
+
+    @property
+    def nominal_ns(self) -> int:
+        """Usual length in nanoseconds: a day of 24 hours, a mean month; 0 for ticks, volume and value."""
+        unit = {"time": 1, "day": _DAY_NS, "week": 7 * _DAY_NS, "month": _MONTH_NS}.get(self.kind, 0)
+        return int(self.step) * unit
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the clock or the calendar cuts the bars, not the trades."""
+        return self.kind in ("time", "day", "week", "month")
+
+    def __str__(self) -> str:
+        if self.kind == "time":
+            unit = max((u for u in _UNITS if self.step % _UNITS[u] == 0), key=_UNITS.__getitem__)
+            return f"{int(self.step) // _UNITS[unit]}{unit}"
+        letter = {"day": "D", "week": "W", "month": "M", "tick": "t", "volume": "v", "value": "$"}
+        return f"{_number(self.step)}{letter[self.kind]}"
+
+
+def _number(value: int | float) -> str:
+    if isinstance(value, int) or (value == int(value) and value < 1e6):
+        return str(int(value))
+    return str(Decimal(repr(value)).normalize()).lower().replace("e+", "e")
+
+
+def _checked(timeframe: Timeframe, text: str) -> Timeframe:
+    if timeframe.nominal_ns > 1_200 * _MONTH_NS:
+        raise ValueError(f"timeframe: must be at most 100 years, got {text!r}. For example '1Y'.")
+    return timeframe
