@@ -1,0 +1,100 @@
+// The crosshair: lines through the pointer, snapped to its bar, with the price and time they meet.
+
+import type { HeldFrame, Shown } from "./canvas";
+import { element, setText } from "./dom";
+import { barTime, formatPrice } from "./format";
+import { inside, type Css, type Px } from "./geometry";
+import type { ScreenLayout } from "./layout";
+import { fractionToPrice } from "./pricescale";
+import { barAt, centre } from "./readout";
+
+/** A bar this near to the pointer, in CSS px, is the bar meant. */
+const REACH_CSS = 24;
+
+export interface Cursor {
+  /** Device px on the canvas, the middle of the bar where there is one. */
+  readonly x: Px;
+  readonly y: Px;
+  /** Row of the readout, or -1. */
+  readonly row: number;
+  /** Null below the price pane. */
+  readonly price: number | null;
+}
+
+/** What lies under a point of the canvas; null outside the panes. */
+export function cursorAt(
+  frame: HeldFrame,
+  shown: Shown,
+  screen: ScreenLayout,
+  at: { x: Css; y: Css },
+  ratio: number,
+): Cursor | null {
+  const x: Px = at.x * ratio;
+  const y: Px = at.y * ratio;
+  const onPlot = inside(screen.plot, x, y);
+  if (!onPlot && !inside(screen.volume, x, y)) return null;
+  const { readout, message } = frame;
+  const [left, , width] = message.rects.plot;
+  const perPx = (shown.x[1] - shown.x[0]) / screen.plot[2];
+  const picture: Px = left + (shown.x[0] + x * perPx) * width;
+  const row = barAt(readout, picture, REACH_CSS * ratio * perPx * width);
+  const middle = row < 0 ? x : ((centre(readout, row) - left) / width - shown.x[0]) / perPx;
+  const fraction = shown.y[0] + (y / screen.plot[3]) * (shown.y[1] - shown.y[0]);
+  return {
+    x: middle,
+    y,
+    row,
+    price: onPlot ? fractionToPrice(message.price, fraction) : null,
+  };
+}
+
+export class Crosshair {
+  readonly element: HTMLElement;
+  #vertical = element("div", "kf-cross-v");
+  #horizontal = element("div", "kf-cross-h");
+  #price = element("div", "kf-tag kf-tag-price");
+  #time = element("div", "kf-tag kf-tag-time");
+
+  constructor() {
+    this.element = element("div", "kf-cross", { "aria-hidden": "true" }, [
+      this.#vertical,
+      this.#horizontal,
+      this.#price,
+      this.#time,
+    ]);
+    this.hide();
+  }
+
+  hide(): void {
+    this.element.style.display = "none";
+  }
+
+  show(frame: HeldFrame, screen: ScreenLayout, cursor: Cursor, ratio: number): void {
+    this.element.style.display = "";
+    const css = (px: Px): Css => Math.round(px) / ratio;
+    const width = css(screen.plot[2]);
+    const bottom = css(screen.time[1]);
+    const x = css(Math.floor(cursor.x));
+    const y = css(Math.floor(cursor.y));
+    this.#vertical.style.transform = `translateX(${x}px)`;
+    this.#vertical.style.height = `${bottom}px`;
+    this.#vertical.style.visibility = x >= 0 && x <= width ? "" : "hidden";
+    this.#horizontal.style.transform = `translateY(${y}px)`;
+    this.#horizontal.style.width = `${width}px`;
+    this.#price.style.visibility = cursor.price === null ? "hidden" : "";
+    this.#time.style.visibility = cursor.row < 0 ? "hidden" : "";
+    if (cursor.price !== null) {
+      setText(this.#price, formatPrice(cursor.price, frame.message.price.decimals));
+      this.#price.style.left = `${width}px`;
+      this.#price.style.width = `${css(screen.price[2])}px`;
+      this.#price.style.transform = `translateY(calc(${y}px - 50%))`;
+    }
+    if (cursor.row >= 0) {
+      setText(this.#time, barTime(frame.readout, cursor.row));
+      const half = this.#time.offsetWidth / 2;
+      const at = Math.max(half, Math.min(x, width - half));
+      this.#time.style.top = `${bottom}px`;
+      this.#time.style.transform = `translateX(calc(${at}px - 50%))`;
+    }
+  }
+}
