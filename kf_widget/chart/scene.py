@@ -216,7 +216,7 @@ def _last_pixels(values: npt.ArrayLike) -> npt.NDArray[np.int32]:
 
 def _rounded(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.dtype.kind == "i":
-        return array
+        return array.astype(np.int64, copy=False)
     if array.dtype.kind not in "uf":
         raise TypeError(f"Rects: coordinates must be numbers, got dtype {array.dtype}")
     rounded: npt.NDArray[np.float64] = np.rint(array, dtype=np.float64)

@@ -65,9 +65,9 @@ class Atlas:
         )
         self._faces: dict[tuple[int, str], _Face] = {}
         self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._unlock)
 
-    def _unlock(self) -> None:
+    def renew_lock(self) -> None:
+        """Free the atlas in a forked child whose parent was adding to it in another thread."""
         self._lock = threading.Lock()
 
     def face(self, size_px: int, weight: str) -> int:
@@ -168,6 +168,7 @@ def _rasterise(font: FreeTypeFont, character: str) -> tuple[npt.NDArray[np.uint8
 
 ATLAS = Atlas()
 """The process's atlas."""
+os.register_at_fork(after_in_child=ATLAS.renew_lock)
 
 
 def measure(

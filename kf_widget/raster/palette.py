@@ -47,7 +47,8 @@ class Palette:
         level = self.level.astype(np.int32)[:, None]
         # Colours weigh in by their alpha, so that shades against a transparent ground get no dark fringe.
         weight, rest = level * over[:, 3:], (8 - level) * under[:, 3:]
-        total = np.maximum(weight + rest, 1)
+        weight = np.where(weight + rest > 0, weight, 1)
+        total = weight + rest
         mixed = (over * weight + under * rest + (total >> 1)) // total
         mixed[:, 3:] = (over[:, 3:] * level + under[:, 3:] * (8 - level) + 4) >> 3
         words: npt.NDArray[np.uint32] = mixed.astype(np.uint8).view("<u4")[:, 0]

@@ -84,8 +84,8 @@ def stroke_polyline(
         for row in range(math.floor(low_y), math.ceil(high_y)):
             uy = row + 0.5 - ay
             middle = ax + uy * slope
-            first = math.floor(max(low_x, middle - spread))
-            last = math.ceil(min(high_x, middle + spread))
+            first = math.floor(min(max(low_x, middle - spread), high_x))
+            last = math.ceil(max(min(high_x, middle + spread), low_x))
             for column in range(first, last):
                 held = out[row, column]
                 if held == ink:
