@@ -45,11 +45,10 @@ class _Workspace:
 
 
 def _workspace() -> _Workspace:
-    try:
-        return _local.workspace  # type: ignore[no-any-return]
-    except AttributeError:
-        _local.workspace = _Workspace()
-        return _local.workspace
+    space: _Workspace | None = getattr(_local, "workspace", None)
+    if space is None:
+        space = _local.workspace = _Workspace()
+    return space
 
 
 def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
@@ -106,7 +105,7 @@ def vp8l_ready(effort: str = "fast") -> bool:
     try:
         from numba import typeof
 
-        signature = tuple(typeof(value) for value in _example())
+        signature = tuple(map(typeof, _example()))
         files = run._cache._cache_file
         key = run._cache._index_key(signature, run.targetctx.codegen())
         name = files._load_index().get(key)

@@ -9,17 +9,15 @@ import numpy as np
 from kf_widget.frame.vp8l_bits import put
 from kf_widget.jit import kernel
 
-__all__ = ["ALPHABET", "SCRATCH", "canonical_codes", "code_lengths", "write_code"]
+__all__ = ["SCRATCH", "canonical_codes", "code_lengths", "write_code"]
 
-ALPHABET = 256 + 24 + 2048
-"""Most symbols of any code: literals, copy lengths, colour cache."""
-
+_ALPHABET = 256 + 24
 _ORDER = np.array([17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], np.int64)
 _GAPS = np.array([701, 301, 132, 57, 23, 10, 4, 1], np.int64)
 
 _KEYS = 0
-_RUNS = _KEYS + ALPHABET
-_META = _RUNS + ALPHABET
+_RUNS = _KEYS + _ALPHABET
+_META = _RUNS + _ALPHABET
 _META_LENGTHS = _META + 32
 _META_CODES = _META_LENGTHS + 32
 _NEXT = _META_CODES + 32

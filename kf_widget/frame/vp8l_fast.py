@@ -1,78 +1,92 @@
-"""VP8L in one scan: copies from the row above and from the left, nothing searched for."""
+"""VP8L in one scan: copies from the row above and from the left, and one look at where text repeats."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kf_widget.frame.vp8l_bits import BITS, finish, put
-from kf_widget.frame.vp8l_codes import ALPHABET, SCRATCH, write_code
-from kf_widget.frame.vp8l_stream import (
-    BAD_INDEX,
-    DISTANCES,
-    GREENS,
-    HEAD,
-    SHORT_TOKENS,
-    copy_token,
-    finish_file,
-    start_file,
-    tokens_bits,
-    write_empty_code,
-    write_palette,
-    write_tokens,
-)
-from kf_widget.frame.vp8l_words import differ64, trailing_zeros
+from kf_widget.frame.vp8l_bits import BITS
+from kf_widget.frame.vp8l_matches import ABOVE, FARTHEST, LEFT, LONGEST, alike, distance_code, hash4
+from kf_widget.frame.vp8l_stream import SHORT_TOKENS, STREAM_WORK, write_file
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, copy_token
+from kf_widget.frame.vp8l_words import leading_zeros
 from kf_widget.jit import kernel
 
 __all__ = ["FAST_WORK", "encode_fast"]
 
-_GREEN_COUNTS = BITS + 5
-_DISTANCE_COUNTS = _GREEN_COUNTS + GREENS
-_GREEN_CODES = _DISTANCE_COUNTS + DISTANCES
-_DISTANCE_CODES = _GREEN_CODES + GREENS
-_PALETTE = _DISTANCE_CODES + DISTANCES
-_PALETTE_COUNTS = _PALETTE + 256
-_PALETTE_CODES = _PALETTE_COUNTS + ALPHABET
-_LENGTHS = _PALETTE_CODES + 4 * 256
-_SCRATCH = _LENGTHS + ALPHABET
-FAST_WORK = _SCRATCH + GREENS + SCRATCH
+_HASH_BITS = 12
+_GREENS = BITS + 5
+_DISTANCES = _GREENS + GREENS
+_TABLE = _DISTANCES + DISTANCES
+_STREAM = _TABLE + (1 << _HASH_BITS)
+FAST_WORK = _STREAM + STREAM_WORK
 """Size of the int64 scratch array of `encode_fast`."""
 
-_LONGEST = 4096
+_SHORT_RUN = 3
+_FAR_RUN = 6
+_LITERAL_BITS = 5
+_COPY_BITS = 8
 
 
 @kernel
-def _alike(pixels: Any, at: int, other: int, most: int) -> int:
-    """How many pixels from `at` on equal those from `other` on, at most `most`."""
-    run = 0
-    while run + 64 <= most:
-        differs = differ64(pixels, at + run, other + run)
-        if differs:
-            return run + trailing_zeros(differs)
-        run += 64
-    while run < most and pixels[at + run] == pixels[other + run]:
-        run += 1
-    return run
+def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
+    """About how many bits the pixels up to `stop` take with near copies only; `budget` when not less."""
+    n = pixels.size
+    bits = 0
+    while at < stop and bits < budget:
+        most = min(n - at, LONGEST)
+        above = alike(pixels, at, at - width, most) if at >= width else 0
+        run = max(above, alike(pixels, at, at - 1, most))
+        if run >= 2:
+            if at + run >= stop:
+                break
+            at += run
+            bits += _COPY_BITS + (2 if run > 6 else 0) + (2 if run > 32 else 0)
+        else:
+            at += 1
+            bits += _LITERAL_BITS
+    return min(bits, budget)
 
 
 @kernel
-def _scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any) -> int:
-    """Tokens and their counts; `SHORT_TOKENS` when there is no room."""
+def _scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, table: Any) -> int:
+    """Tokens and their counts; `SHORT_TOKENS` when there is no room.
+
+    The longer of the runs above and to the left is taken. Only where both are short, as in text and
+    in antialiased lines, a table of the last place of each four pixels is asked, and its copy taken
+    if near copies would take more bits. A look that did not pay rests until the run it found is
+    over: without the rest a frame with three line studies takes 1.4 times as long.
+    """
     n = pixels.size
     room = tokens.size - 1
+    table[:] = -1
     at = 0
     count = 0
+    rest = 0
     while at < n:
-        most = min(n - at, _LONGEST)
-        above = _alike(pixels, at, at - width, most) if at >= width else 0
-        left = _alike(pixels, at, at - 1, most) if at > 0 else 0
+        most = min(n - at, LONGEST)
+        run = alike(pixels, at, at - width, most) if at >= width else 0
+        code = ABOVE
+        if run < most and at > 0:
+            left = alike(pixels, at, at - 1, most)
+            if left > run:
+                run = left
+                code = LEFT
+        if run < _SHORT_RUN and most >= _FAR_RUN:
+            slot = hash4(pixels, at, _HASH_BITS)
+            other = table[slot]
+            table[slot] = at
+            if other >= 0 and at >= rest and at - other <= FARTHEST:
+                far = alike(pixels, at, other, most)
+                if far >= _FAR_RUN:
+                    far_code = distance_code(at - other, width)
+                    budget = _COPY_BITS + 4 + 62 - leading_zeros(max(far_code, 4))
+                    if _near_bits(pixels, width, at, at + far, budget) == budget:
+                        run = far
+                        code = far_code
+                    else:
+                        rest = at + far
         if count >= room:
             return SHORT_TOKENS
-        if above >= left:
-            run = above
-            code = 1
-        else:
-            run = left
-            code = 2
         if run >= 2:
             token = copy_token(run, code)
             tokens[count] = token
@@ -106,43 +120,15 @@ def encode_fast(indices: Any, colours: Any, n_colours: int, tokens: Any, work: A
         do), `BAD_INDEX`, or minus the size that `out` must have, at least `HEAD`.
     """
     height, width = indices.shape
-    greens = work[_GREEN_COUNTS : _GREEN_COUNTS + GREENS]
-    distances = work[_DISTANCE_COUNTS : _DISTANCE_COUNTS + DISTANCES]
+    greens = work[_GREENS : _GREENS + GREENS]
+    distances = work[_DISTANCES : _DISTANCES + DISTANCES]
     greens[:] = 0
     distances[:] = 0
-    count = _scan(indices.reshape(height * width), width, tokens, greens, distances)
+    table = work[_TABLE : _TABLE + (1 << _HASH_BITS)]
+    count = _scan(indices.reshape(height * width), width, tokens, greens, distances, table)
     if count < 0:
         return SHORT_TOKENS
-    for s in range(n_colours, 256):
-        if greens[s]:
-            return BAD_INDEX
-    bits = work[:BITS]
-    palette = work[_PALETTE : _PALETTE + 256]
-    lengths = work[_LENGTHS : _LENGTHS + ALPHABET]
-    scratch = work[_SCRATCH:]
-    alpha = 0
-    for k in range(n_colours):
-        palette[k] = colours[k]
-        if palette[k] >> 24 != 255:
-            alpha = 1
-    # A table of 17 entries or more keeps one index to a pixel.
-    shown = max(n_colours, 17)
-    for k in range(n_colours, shown):
-        palette[k] = palette[n_colours - 1]
-    if out.size < HEAD:
-        return -HEAD
-    start_file(out, bits, width, height, alpha)
-    write_palette(out, bits, palette, shown, work[_PALETTE_COUNTS:], lengths, work[_PALETTE_CODES:], scratch)
-    put(out, bits, 0, 3)  # no further transform, no colour cache, one group of codes
-    green_codes = work[_GREEN_CODES : _GREEN_CODES + GREENS]
-    distance_codes = work[_DISTANCE_CODES : _DISTANCE_CODES + DISTANCES]
-    write_code(out, bits, greens, GREENS, lengths, green_codes, scratch)
-    write_empty_code(out, bits)
-    write_empty_code(out, bits)
-    write_empty_code(out, bits)
-    write_code(out, bits, distances, DISTANCES, lengths, distance_codes, scratch)
-    needed = bits[2] + 32 + (tokens_bits(greens, distances, green_codes, distance_codes) >> 3)
-    if needed > out.size:
-        return -max(needed, HEAD)
-    write_tokens(out, bits, tokens, count, green_codes, distance_codes)
-    return finish_file(out, finish(out, bits))
+    size: int = write_file(
+        out, width, height, colours, n_colours, tokens, count, greens, distances, work[_STREAM:]
+    )
+    return size

@@ -1,4 +1,4 @@
-"""What every VP8L file of an indexed image has: container, palette, tokens (RFC 9649, sections 2.6 and 3)."""
+"""The file around the tokens: container, header, palette, codes (RFC 9649, sections 2.6 and 3)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from kf_widget.frame.vp8l_bits import put, start
-from kf_widget.frame.vp8l_codes import write_code
+from kf_widget.frame.vp8l_bits import BITS, finish, put, start
+from kf_widget.frame.vp8l_codes import SCRATCH, write_code
+from kf_widget.frame.vp8l_palette import PALETTE_WORK, write_palette
+from kf_widget.frame.vp8l_tokens import (
+    DISTANCES,
+    GREENS,
+    LITERALS,
+    tokens_bits,
+    write_lone_code,
+    write_tokens,
+)
 from kf_widget.jit import kernel
 
-__all__ = [
-    "BAD_INDEX",
-    "DISTANCES",
-    "GREENS",
-    "HEAD",
-    "LITERALS",
-    "SHORT_TOKENS",
-    "copy_token",
-    "finish_file",
-    "start_file",
-    "tokens_bits",
-    "write_empty_code",
-    "write_palette",
-    "write_tokens",
-]
+__all__ = ["BAD_INDEX", "HEAD", "SHORT_TOKENS", "STREAM_WORK", "finish_file", "start_file", "write_file"]
 
-LITERALS = 256
-"""Symbols of a green, red, blue or alpha literal."""
-GREENS = LITERALS + 24
-"""Symbols of the green code: literals and copy lengths."""
-DISTANCES = 40
-"""Symbols of the distance code."""
 HEAD = 8192
 """More bytes than container, palette and one group of codes ever take."""
 SHORT_TOKENS = -1
@@ -39,22 +28,34 @@ SHORT_TOKENS = -1
 BAD_INDEX = -2
 """Returned where an index has no colour."""
 
-_RIFF = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
+_PALETTE = BITS + 5
+_RANKS = _PALETTE + LITERALS
+_COUNTS = _RANKS + LITERALS
+_LENGTHS = _COUNTS + GREENS
+_CODES = _LENGTHS + GREENS
+_GREEN_CODES = _CODES + GREENS
+_DISTANCE_CODES = _GREEN_CODES + GREENS
+_SCRATCH = _DISTANCE_CODES + DISTANCES
+STREAM_WORK = _SCRATCH + SCRATCH + PALETTE_WORK
+"""Size of the int64 scratch array of `write_file`."""
+
+_CONTAINER = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
 
 
 @kernel
 def start_file(out: Any, bits: Any, width: int, height: int, alpha: int) -> None:
     """Write the container's head and the image header; the sizes come with `finish_file`."""
     for i in range(20):
-        out[i] = _RIFF[i]
+        out[i] = _CONTAINER[i]
     start(bits, 20)
     put(out, bits, 0x2F, 8)
     put(out, bits, (width - 1) | ((height - 1) << 14) | (alpha << 28), 32)
 
 
 @kernel
-def finish_file(out: Any, stop: int) -> int:
+def finish_file(out: Any, bits: Any) -> Any:
     """Pad to an even size and fill the two sizes in; the size of the whole file in bytes."""
+    stop = finish(out, bits)
     payload = stop - 20
     if stop & 1:
         out[stop] = 0
@@ -66,119 +67,99 @@ def finish_file(out: Any, stop: int) -> int:
 
 
 @kernel
-def write_empty_code(out: Any, bits: Any) -> None:
-    """A code whose lone symbol is 0 and takes no bits."""
-    put(out, bits, 1, 4)
-
-
-@kernel
-def _channel(deltas: Any, k: int, shift: int) -> int:
-    return (deltas[k] >> shift) & 255
-
-
-@kernel
-def write_palette(
-    out: Any, bits: Any, palette: Any, n: int, counts: Any, lengths: Any, codes: Any, scratch: Any
-) -> None:
-    """The colour-indexing transform (section 3.5.4), its table coded without copies.
+def used_colours(colours: Any, n_colours: int, counts: Any, palette: Any, ranks: Any) -> int:
+    """Keep the colours that occur, in their order; how many they are.
 
     Parameters
     ----------
-    out, bits : the bit writer
-    palette : int64 (n,), 0xAARRGGBB; overwritten with differences of neighbours
-    counts, lengths : int64 (ALPHABET,), scratch
-    codes : int64 (4 * 256,) or longer, scratch
-    scratch : int64 (SCRATCH,)
+    colours : uint32 (n_colours,)
+    counts : int64 (256,), how often each index occurs
+    palette : int64 (256,), overwritten with the colours that occur
+    ranks : int64 (256,), overwritten with each index's place among them
     """
-    put(out, bits, 1 | (3 << 1) | ((n - 1) << 3), 11)
-    before = 0
-    for k in range(n):
-        colour = palette[k]
-        delta = 0
-        for shift in range(0, 32, 8):
-            delta |= ((((colour >> shift) & 255) - ((before >> shift) & 255)) & 255) << shift
-        palette[k] = delta
-        before = colour
-    put(out, bits, 0, 1)
-    for c in range(4):
-        shift = 8 if c == 0 else (16 if c == 1 else (0 if c == 2 else 24))
-        size = GREENS if c == 0 else LITERALS
-        for s in range(size):
-            counts[s] = 0
-        for k in range(n):
-            counts[_channel(palette, k, shift)] += 1
-        mine = codes[c * LITERALS :]
-        write_code(out, bits, counts, size, lengths, scratch[:GREENS], scratch[GREENS:])
-        for s in range(LITERALS):
-            mine[s] = scratch[s]
-    write_empty_code(out, bits)
-    for k in range(n):
-        for c in range(4):
-            shift = 8 if c == 0 else (16 if c == 1 else (0 if c == 2 else 24))
-            code = codes[c * LITERALS + _channel(palette, k, shift)]
-            put(out, bits, code >> 4, code & 15)
+    used = 0
+    for s in range(LITERALS):
+        ranks[s] = used
+        if counts[s]:
+            if s >= n_colours:
+                return BAD_INDEX
+            palette[used] = colours[s]
+            used += 1
+    return used
 
 
 @kernel
-def copy_token(length: int, code: int) -> int:
-    """A copy of `length` pixels (1..4096) at a distance code (from 1), as one word.
-
-    Green symbol in bits 0..8, extra bits of the length in 9..18, distance symbol in 19..24, its
-    extra bits in 25..44. A literal's token is its green symbol.
-    """
-    token = 0
-    for part in range(2):
-        value = (length if part == 0 else code) - 1
-        symbol = value
-        extra = 0
-        if value >= 4:
-            top = 0
-            rest = value
-            while rest > 1:
-                rest >>= 1
-                top += 1
-            symbol = 2 * top + ((value >> (top - 1)) & 1)
-            extra = value & ((1 << (top - 1)) - 1)
-        token |= ((LITERALS + symbol) | (extra << 9)) if part == 0 else ((symbol << 19) | (extra << 25))
-    return token
+def is_translucent(palette: Any, used: int) -> int:
+    """1 where a colour lets something through."""
+    for k in range(used):
+        if palette[k] >> 24 != 255:
+            return 1
+    return 0
 
 
 @kernel
-def tokens_bits(greens: Any, distances: Any, green_codes: Any, distance_codes: Any) -> int:
-    """How many bits `write_tokens` will write, from the counts of its symbols."""
-    total = 0
-    for s in range(GREENS):
-        total += greens[s] * ((green_codes[s] & 15) + max((s - LITERALS - 2) >> 1, 0))
-    for s in range(DISTANCES):
-        total += distances[s] * ((distance_codes[s] & 15) + max((s - 2) >> 1, 0))
-    return total
-
-
-@kernel
-def write_tokens(out: Any, bits: Any, tokens: Any, count: int, green_codes: Any, distance_codes: Any) -> None:
-    """Write tokens with finished codes.
+def write_file(
+    out: Any,
+    width: int,
+    height: int,
+    colours: Any,
+    n_colours: int,
+    tokens: Any,
+    count: int,
+    greens: Any,
+    distances: Any,
+    work: Any,
+) -> Any:
+    """A whole file with one group of codes and one index to a pixel.
 
     Parameters
     ----------
-    out, bits : the bit writer; `out` must have room, which nothing checks here
-    tokens : int64 (count,), as made by `copy_token`
-    green_codes : int64 (GREENS,), as made by `canonical_codes`
-    distance_codes : int64 (DISTANCES,)
+    out : uint8 (n,), overwritten
+    colours : uint32 (n_colours,), 0xAARRGGBB
+    tokens : int64 (count,)
+    greens, distances : int64 (GREENS,), (DISTANCES,): how often the tokens use each symbol
+    work : int64 (STREAM_WORK,), scratch
+
+    Returns
+    -------
+    int
+        Size of the file, `BAD_INDEX`, or minus the size that `out` must have.
     """
-    for i in range(count):
-        token = tokens[i]
-        symbol = token & 511
-        code = green_codes[symbol]
-        if symbol < LITERALS:
-            put(out, bits, code >> 4, code & 15)
-            continue
-        size = code & 15
-        word = (code >> 4) | (((token >> 9) & 1023) << size)
-        symbol -= LITERALS
-        size += max((symbol - 2) >> 1, 0)
-        symbol = (token >> 19) & 63
-        code = distance_codes[symbol]
-        word |= (code >> 4) << size
-        put(out, bits, word, size + (code & 15))
-        if symbol >= 4:
-            put(out, bits, token >> 25, (symbol - 2) >> 1)
+    if out.size < HEAD:
+        return -HEAD
+    palette = work[_PALETTE : _PALETTE + LITERALS]
+    ranks = work[_RANKS : _RANKS + LITERALS]
+    used = used_colours(colours, n_colours, greens, palette, ranks)
+    if used < 0:
+        return BAD_INDEX
+    bits = work[:BITS]
+    start_file(out, bits, width, height, is_translucent(palette, used))
+    # A table of 17 entries or more keeps one index to a pixel.
+    write_palette(out, bits, palette, used, max(used, 17), work[_SCRATCH + SCRATCH :])
+    put(out, bits, 0, 3)  # no further transform, no colour cache, one group of codes
+
+    counts = work[_COUNTS : _COUNTS + GREENS]
+    counts[:] = 0
+    for s in range(LITERALS):
+        counts[ranks[s]] += greens[s]
+    for s in range(LITERALS, GREENS):
+        counts[s] = greens[s]
+    lengths = work[_LENGTHS : _LENGTHS + GREENS]
+    codes = work[_CODES : _CODES + GREENS]
+    scratch = work[_SCRATCH : _SCRATCH + SCRATCH]
+    write_code(out, bits, counts, GREENS, lengths, codes, scratch)
+    green_codes = work[_GREEN_CODES : _GREEN_CODES + GREENS]
+    for s in range(LITERALS):
+        green_codes[s] = codes[ranks[s]]
+    for s in range(LITERALS, GREENS):
+        green_codes[s] = codes[s]
+    for _ in range(3):
+        write_lone_code(out, bits, 0)
+    distance_codes = work[_DISTANCE_CODES : _DISTANCE_CODES + DISTANCES]
+    write_code(out, bits, distances, DISTANCES, lengths, distance_codes, scratch)
+
+    needed = bits[2] + 32 + (tokens_bits(greens, distances, green_codes, distance_codes) >> 3)
+    if needed > out.size:
+        return -max(needed, HEAD)
+    write_tokens(out, bits, tokens, count, green_codes, distance_codes)
+    return finish_file(out, bits)

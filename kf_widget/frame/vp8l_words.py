@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["differ64", "store8", "trailing_zeros"]
+__all__ = ["differ64", "leading_zeros", "load4", "store8", "trailing_zeros"]
 
 _LANES = 64
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
-    return cgutils.gep_inbounds(builder, data, index)
+    return cgutils.gep_inbounds(  # type: ignore[no-untyped-call]
+        builder, data, index
+    )
 
 
-@intrinsic  # type: ignore[misc]
-def differ64(typingctx: Any, array: Any, left: Any, right: Any) -> Any:
+def _differ64(typingctx: Any, array: Any, left: Any, right: Any) -> Any:
     """Bit k of the result is set where ``array[left + k] != array[right + k]``, for k in 0..63.
 
     Two unaligned 64-byte loads and one compare: 1 ns with AVX-512, where eight 8-byte words
@@ -45,8 +46,33 @@ def differ64(typingctx: Any, array: Any, left: Any, right: Any) -> Any:
     return types.uint64(array, types.int64, types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
-def trailing_zeros(typingctx: Any, word: Any) -> Any:
+def _load4(typingctx: Any, array: Any, index: Any) -> Any:
+    """The 4 bytes at ``array[index : index + 4]`` as an int64, lowest byte first, at any alignment.
+
+    Parameters
+    ----------
+    array : uint8 (n,), C-contiguous
+    index : int64, at least 0, at most n - 4 (not checked)
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        word = builder.load(builder.bitcast(pointer, ir.IntType(32).as_pointer()), align=1)
+        return builder.zext(word, ir.IntType(64))
+
+    return types.int64(array, types.int64), codegen
+
+
+def _leading_zeros(typingctx: Any, word: Any) -> Any:
+    """Number of zero bits above the highest set bit of an int64, 64 when there is none."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), codegen
+
+
+def _trailing_zeros(typingctx: Any, word: Any) -> Any:
     """Number of zero bits below the lowest set bit of a uint64, 64 when there is none."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -55,8 +81,7 @@ def trailing_zeros(typingctx: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
-@intrinsic  # type: ignore[misc]
-def store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
+def _store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
     """Store the 8 bytes of an int64 at ``array[index : index + 8]``, lowest byte first, at any alignment.
 
     Parameters
@@ -71,3 +96,11 @@ def store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.int64), codegen
+
+
+# A decorator would tell mypy that the typing context is an argument of the caller's.
+differ64: Any = intrinsic(_differ64)
+leading_zeros: Any = intrinsic(_leading_zeros)
+load4: Any = intrinsic(_load4)
+store8: Any = intrinsic(_store8)
+trailing_zeros: Any = intrinsic(_trailing_zeros)
