@@ -48,8 +48,11 @@ def build_front_end(root: Path) -> None:
     """
     require_node()
     js = root / "js"
-    locked = (js / "package-lock.json").exists()
-    for command in (["npm", "ci" if locked else "install"], ["npm", "run", "build"]):
+    lock, installed = js / "package-lock.json", js / "node_modules" / ".package-lock.json"
+    commands = [["npm", "run", "build"]]
+    if not installed.exists() or not lock.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        commands.insert(0, ["npm", "ci" if lock.exists() else "install"])
+    for command in commands:
         done = subprocess.run([shutil.which("npm") or "npm", *command[1:]], cwd=js, check=False)
         if done.returncode:
             raise RuntimeError(f"kf_widget: `{' '.join(command)}` failed in {js}, its output is above")

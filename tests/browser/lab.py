@@ -405,11 +405,13 @@ class View:
 
     def wait_exact(self, *, timeout_ms: float = PAGE_MS) -> None:
         """Until an exact frame covers every input so far."""
-        self.wait("e => Number(e.dataset.frameSeq) >= Number(e.dataset.gestureSeq)", timeout_ms=timeout_ms)
+        self.wait(
+            "e => Number(e.dataset.frameSeq ?? 0) >= Number(e.dataset.gestureSeq ?? 0)", timeout_ms=timeout_ms
+        )
 
     def wait_gesture(self, before: int, *, timeout_ms: float = PAGE_MS) -> None:
         """Until an input after number `before` was counted, and an exact frame covers it."""
-        self.wait(f"e => Number(e.dataset.gestureSeq) > {before}", timeout_ms=timeout_ms)
+        self.wait(f"e => Number(e.dataset.gestureSeq ?? 0) > {before}", timeout_ms=timeout_ms)
         self.wait_exact(timeout_ms=timeout_ms)
 
     def drag(self, dx: float, dy: float, *, start: tuple[float, float] = (0.4, 0.4), steps: int = 10) -> None:
