@@ -21,22 +21,11 @@ from kf_widget.raster.glyphs import Atlas
 
 GOLDEN = Path(__file__).parent / "golden"
 # Only for whoever looks at the golden images: what is compared are the indices.
-COLOURS = np.array(
-    [
-        0xFF131722,
-        0xFF2A2E39,
-        0xFF2A2E39,
-        0xFFB2B5BE,
-        0xFFD1D4DC,
-        0xFF26A69A,
-        0xFFEF5350,
-        0xFF26A69A,
-        0xFFEF5350,
-    ]
-    + [0xFF1B5752, 0xFF763B40, 0xFF2962FF, 0xFF1A2A55, 0xFF26A69A, 0xFFEF5350, 0xFFFFFFFF, 0xFFF5A623]
-    + [0xFF29B6F6, 0xFFAB47BC, 0xFF66BB6A],
-    np.uint32,
-)
+_RGB = """
+    131722 2a2e39 2a2e39 b2b5be d1d4dc 26a69a ef5350 26a69a ef5350 1b5752
+    763b40 2962ff 1a2a55 26a69a ef5350 ffffff f5a623 29b6f6 ab47bc 66bb6a
+"""
+COLOURS = np.array([int("ff" + colour, 16) for colour in _RGB.split()], np.uint32)
 
 
 def draw(scene):
@@ -100,6 +89,25 @@ def test_golden(ratio, text):
         np.testing.assert_array_equal(out, np.array(image))
 
 
+def guarded(height, width, guard=1 << 14):
+    """An image in the middle of a buffer of 0xA5, and the buffer's two other parts."""
+    buffer = np.full(width * height + 2 * guard, 0xA5, np.uint8)
+    return buffer[guard:-guard].reshape(height, width), (buffer[:guard], buffer[-guard:])
+
+
+@pytest.mark.parametrize("rise", [1e-38, -1e-38, 1e-45])
+def test_a_nearly_level_line_stays_inside_the_image(rise):
+    # The columns near such a line are too many for an integer.
+    for base in (0.0, 1.0):
+        scene = Scene(30, 9)
+        scene.add(Polyline([0, 30], [base, np.nextafter(base, 1) if base else rise], 1.5, inks.LINE))
+        out, guards = guarded(9, 30)
+        palette = rasterize(scene, out)
+        assert all((guard == 0xA5).all() for guard in guards)
+        rows = np.flatnonzero((palette.ink[out] == inks.LINE).all(axis=1))
+        assert rows.tolist() == ([0] if base == 0 else [0, 1])
+
+
 number = st.one_of(
     *[st.floats(-40, 70, width=32)] * 3,
     st.sampled_from([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e9, -1e9, 1e-38, 2.0**31, -(2.0**31), 2.0**23]),
@@ -131,12 +139,9 @@ def test_nothing_is_written_outside_the_image(width, height, layers):
     scene = Scene(width, height)
     for mark, bounds in layers:
         scene.add(mark, bounds)
-    guard = 1 << 14
-    buffer = np.full(width * height + 2 * guard, 0xA5, np.uint8)
-    out = buffer[guard:-guard].reshape(height, width)
+    out, guards = guarded(height, width)
     palette = rasterize(scene, out)
-    assert (buffer[:guard] == 0xA5).all()
-    assert (buffer[-guard:] == 0xA5).all()
+    assert all((guard == 0xA5).all() for guard in guards)
     assert out.max() < len(palette)
     np.testing.assert_array_equal(draw(scene)[0], out)
 
