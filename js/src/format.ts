@@ -27,7 +27,7 @@ const VOLUME_UNITS: readonly (readonly [number, string])[] = [
 export function formatVolume(volume: number): string {
   if (!Number.isFinite(volume)) return "";
   for (const [size, unit] of VOLUME_UNITS) {
-    if (Math.abs(volume) >= size * 0.9995) return `${significant(volume / size)}\u202f${unit}`;
+    if (Math.abs(volume) >= size * 0.99995) return `${significant(volume / size)}\u202f${unit}`;
   }
   return significant(volume);
 }

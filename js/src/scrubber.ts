@@ -65,9 +65,9 @@ export class Scrubber {
   #edges(): Span<Css> {
     const start = clamp(this.#window[0], 0, 1) * this.#width;
     const stop = clamp(this.#window[1], 0, 1) * this.#width;
-    const spare = Math.max(MIN_HANDLE_CSS - (stop - start), 0) / 2;
-    const left = clamp(start - spare, 0, Math.max(this.#width - MIN_HANDLE_CSS, 0));
-    return [left, Math.max(stop + spare, left + Math.min(MIN_HANDLE_CSS, this.#width))];
+    const width = Math.min(Math.max(stop - start, MIN_HANDLE_CSS), this.#width);
+    const left = clamp((start + stop - width) / 2, 0, this.#width - width);
+    return [left, left + width];
   }
 
   #x(event: PointerEvent): Css {
