@@ -8,6 +8,7 @@ only what stands on it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -15,7 +16,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
@@ -90,7 +91,7 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
 
 
 class _Impl(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]
+    _locator_classes: ClassVar = [_Locator]
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
@@ -114,8 +115,6 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     if function is None:
         return lambda real: kernel(real, **options)
     dispatcher = numba.njit(nogil=True, **options)(function)
-    try:
+    with contextlib.suppress(RuntimeError):  # no folder can be written
         dispatcher._cache = _Cache(function)
-    except RuntimeError:  # no folder can be written
-        pass
     return dispatcher

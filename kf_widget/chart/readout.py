@@ -1,0 +1,70 @@
+"""The table of a frame's bars that lets the browser answer a crosshair without asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kf_widget.chart.query import Columns
+from kf_widget.chart.resolution import TICKS
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+
+__all__ = ["READOUT_COLUMNS", "Readout", "read_out"]
+
+READOUT_COLUMNS = ("x0", "x1", "open", "high", "low", "close", "volume", "day", "ms", "ns")
+"""Columns of four bytes a row: seven float32, then three int32."""
+
+_DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """Bars for the browser.
+
+    base : price that open to close are relative to
+    n : rows
+    time_format : how fine a time label must be: "day", "minute", "second", "ms", "ns"
+    data : little-endian columns, one after the other, each n x 4 bytes, as `READOUT_COLUMNS`
+    """
+
+    base: float
+    n: int
+    time_format: str
+    data: bytes
+
+
+def read_out(columns: Columns, zone: Zone) -> Readout:
+    """Pack the bars of a picture: px, prices relative to a base, local times as days, ms and ns."""
+    n = len(columns)
+    base = float(columns.ohlc[0, 3]) if n else 0.0
+    table = np.empty((len(READOUT_COLUMNS), n), dtype="<i4")
+    floats = table.view("<f4")
+    floats[0] = columns.x0
+    floats[1] = columns.x1
+    floats[2:6] = (columns.ohlc - base).T
+    floats[6] = columns.volume
+    local = zone.local_ns(columns.start_ns) if n else columns.start_ns
+    day, in_day = np.divmod(local, _DAY_NS)
+    ms, ns = np.divmod(in_day, 10**6)
+    table[7] = day
+    table[8] = ms
+    table[9] = ns
+    return Readout(base, n, _time_format(columns, ms, ns), table.tobytes())
+
+
+def _time_format(columns: Columns, ms: np.ndarray, ns: np.ndarray) -> str:
+    if columns.timeframe == TICKS or not (nominal_ns := Timeframe.parse(columns.timeframe).nominal_ns):
+        if ns.any():
+            return "ns"
+        if (ms % 1000).any():
+            return "ms"
+        if (ms % 60_000).any() or columns.timeframe != TICKS:
+            return "second"
+        return "minute" if ms.any() else "day"
+    if nominal_ns >= _DAY_NS:
+        return "day"
+    if nominal_ns >= 60 * 10**9:
+        return "minute"
+    return "second" if nominal_ns >= 10**9 else "ms"

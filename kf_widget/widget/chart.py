@@ -1,0 +1,424 @@
+"""Chart: the widget. Traits hold what a saved notebook restores; everything else is messages."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from kf_widget.chart.compose import Picture, Style
+from kf_widget.chart.instants import instant_ns, instant_text, span_ns
+from kf_widget.chart.resolution import AUTO, TICKS
+from kf_widget.chart.series import CHART_TYPES
+from kf_widget.chart.subject import Subject
+from kf_widget.chart.table import visible_table
+from kf_widget.chart.theme import theme_named
+from kf_widget.chart.view import View, Viewport
+from kf_widget.errors import KfError
+from kf_widget.frame.render import Renderer
+from kf_widget.history.protocol import History
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+from kf_widget.widget.cells import adopt, current_cell
+from kf_widget.widget.conductor import Conductor
+from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of, write_whole
+from kf_widget.widget.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Chart"]
+
+DEFAULT_SIZE = (1200, 600)
+_SCRIPT = Path(__file__).parent.parent / "static" / "widget.js"
+_log = logging.getLogger("kf_widget")
+
+
+@functools.cache
+def _script() -> str:
+    try:
+        return _SCRIPT.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KfError(
+            f"Chart: its browser half is missing ({_SCRIPT.name} was not built). "
+            "Run `npm ci && npm run build` in the folder js/, or install a wheel."
+        ) from None
+
+
+def _choice(what: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ValueError(f"Chart: {what} must be one of {', '.join(allowed)}, got {value!r}.")
+    return value
+
+
+class Chart(anywidget.AnyWidget):
+    """A chart of a history that one can scrub from years to single trades.
+
+    Parameters
+    ----------
+    history : Ticks or Bars, or any table that they take.
+    timeframe : "auto", "ticks", or a timeframe such as "5m", "1D", "100t"; "auto" follows the zoom.
+    theme : "auto" (follows JupyterLab), "classic", "modern", "tradingview" or "light".
+    tz : IANA time zone of the axis and of calendar bars; the history's own by default.
+    height : CSS pixels of the widget, 150 to 4,000.
+    chart_type : "candle", "bars", "line" or "area".
+    price_scale : "linear" or "log".
+    time_axis : "trading" cuts closed hours out, "clock" keeps them.
+
+    Notes
+    -----
+    A new chart made by re-running a cell closes the one before; `close` lets go of the history.
+    """
+
+    timeframe = traitlets.Unicode(AUTO).tag(sync=True)
+    theme = traitlets.Unicode("auto").tag(sync=True)
+    chart_type = traitlets.Unicode("candle").tag(sync=True)
+    price_scale = traitlets.Unicode("linear").tag(sync=True)
+    time_axis = traitlets.Unicode("trading").tag(sync=True)
+    tz = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(520).tag(sync=True)
+    visible_range = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(
+        self,
+        history: Any,
+        timeframe: str | Timeframe = AUTO,
+        theme: str = "auto",
+        *,
+        tz: str | None = None,
+        height: int = 520,
+        chart_type: str = "candle",
+        price_scale: str = "linear",
+        time_axis: str = "trading",
+    ) -> None:
+        history = _as_history(history)
+        self._conductor: Conductor | None = None
+        self._renderer = Renderer()
+        settings = {
+            "timeframe": str(timeframe),
+            "theme": theme,
+            "chart_type": chart_type,
+            "price_scale": price_scale,
+            "time_axis": time_axis,
+            "tz": tz or history.tz,
+            "height": height,
+        }
+        if not hasattr(type(self), "_esm"):
+            type(self)._esm = _script()
+        super().__init__(**settings)
+        self._conductor = Conductor(
+            Subject.of(history, self.tz, self.time_axis),
+            Style(self.timeframe, self.chart_type, self.price_scale),
+            self.theme,
+            send=self._send_frame,
+            choose=self.set_trait,
+            settled=self._keep_range,
+            export=self._export_view,
+        )
+        self._conductor.time_axis = self.time_axis
+        self.on_msg(self._on_message)
+        adopt(self, current_cell())
+        self._keep_range()
+
+    # Traits
+
+    @traitlets.validate("timeframe")
+    def _check_timeframe(self, proposal: Any) -> str:
+        value = str(proposal["value"])
+        return value if value in (AUTO, TICKS) else str(Timeframe.parse(value))
+
+    @traitlets.validate("theme")
+    def _check_theme(self, proposal: Any) -> str:
+        value = str(proposal["value"])
+        return value if value == "auto" else theme_named(value).name
+
+    @traitlets.validate("chart_type")
+    def _check_chart_type(self, proposal: Any) -> str:
+        return _choice("chart_type", proposal["value"], CHART_TYPES)
+
+    @traitlets.validate("price_scale")
+    def _check_price_scale(self, proposal: Any) -> str:
+        return _choice("price_scale", proposal["value"], ("linear", "log"))
+
+    @traitlets.validate("time_axis")
+    def _check_time_axis(self, proposal: Any) -> str:
+        return _choice("time_axis", proposal["value"], ("trading", "clock"))
+
+    @traitlets.validate("tz")
+    def _check_tz(self, proposal: Any) -> str:
+        return Zone.of(proposal["value"]).name
+
+    @traitlets.validate("height")
+    def _check_height(self, proposal: Any) -> int:
+        return min(max(int(proposal["value"]), 150), 4000)
+
+    @traitlets.observe("timeframe", "chart_type", "price_scale", "theme")
+    def _restyle(self, change: Any) -> None:
+        if self._conductor is not None:
+            self._conductor.restyle(**{change["name"]: change["new"]})
+
+    @traitlets.observe("tz", "time_axis")
+    def _recast(self, change: Any) -> None:
+        if self._conductor is not None:
+            subject = Subject.of(self._open.subject.history, self.tz, self.time_axis)
+            self._conductor.recast(subject, self.time_axis)
+
+    # Looking
+
+    @property
+    def _open(self) -> Conductor:
+        if self._conductor is None:
+            raise KfError("Chart: this chart was closed and let go of its history. Make a new one.")
+        return self._conductor
+
+    @property
+    def history(self) -> History:
+        """The ticks or bars that are charted."""
+        return self._open.subject.history
+
+    @property
+    def view(self) -> View:
+        """The visible range with the timeframe it resolved to; set it to look elsewhere.
+
+        Takes a `View` or a pair (start, stop) of what `goto` takes. A `View` whose timeframe is not
+        the one that "auto" would choose there locks that timeframe.
+        """
+        picture = self._picture()
+        window = self._open.window
+        axis = self._open.subject.axis
+        start, stop = (instant_text(int(axis.to_ns(at))) for at in (window.start, window.stop))
+        return View(start, stop, window.price, picture.timeframe)
+
+    @view.setter
+    def view(self, wanted: View | tuple[Any, Any]) -> None:
+        conductor = self._open
+        if isinstance(wanted, View):
+            start_ns, stop_ns, price = wanted.start_ns, wanted.stop_ns, wanted.price
+            timeframe = wanted.timeframe
+        else:
+            try:
+                start, stop = wanted
+            except (TypeError, ValueError):
+                raise TypeError(f"Chart: view must be a View or (start, stop), got {wanted!r}.") from None
+            start_ns, stop_ns = instant_ns(start, self.tz, "start"), instant_ns(stop, self.tz, "stop")
+            price, timeframe = None, None
+            if stop_ns <= start_ns:
+                raise ValueError(f"Chart: view must have stop after start, got {start!r} to {stop!r}.")
+        axis = conductor.subject.axis
+        first, last = int(axis.to_axis(start_ns)), int(axis.to_axis(stop_ns))
+        conductor.look_at(Window(first, max(last, first + 1), price))
+        if timeframe is not None and self._picture().timeframe != timeframe:
+            self.timeframe = timeframe
+        self._keep_range()
+
+    def goto(self, when: Any) -> None:
+        """Centre the view on an instant: ISO text in the chart's zone, datetime, datetime64, or int ns."""
+        conductor = self._open
+        window = conductor.window
+        middle = int(conductor.subject.axis.to_axis(instant_ns(when, self.tz)))
+        start = middle - (window.stop - window.start) // 2
+        conductor.look_at(replace(window, start=start, stop=start + window.stop - window.start))
+        self._keep_range()
+
+    def zoom(self, span: Any) -> None:
+        """Show this much trading time around the middle of the view: "90s", "5m", "1D", timedelta, int ns."""
+        conductor = self._open
+        window = conductor.window
+        wanted = span_ns(span)
+        start = (window.start + window.stop) // 2 - wanted // 2
+        conductor.look_at(replace(window, start=start, stop=start + wanted))
+        self._keep_range()
+
+    def fit(self) -> None:
+        """Show the whole history, prices to scale."""
+        self._open.fit()
+        self._keep_range()
+
+    def _keep_range(self) -> None:
+        conductor = self._conductor
+        if conductor is None:
+            return
+        axis, window = conductor.subject.axis, conductor.window
+        self.visible_range = [instant_text(int(axis.to_ns(at))) for at in (window.start, window.stop)]
+
+    # What is on screen, as data and as files
+
+    def _size(self) -> tuple[int, int]:
+        for view in list(self._open.views.values()):
+            if view.visible:
+                return view.size.width, view.size.height
+        return DEFAULT_SIZE
+
+    def _dark(self) -> bool:
+        return any(view.dark for view in list(self._open.views.values()))
+
+    def _viewport(self, width: int | None = None, height: int | None = None, ratio: float = 1.0) -> Viewport:
+        default = self._size()
+        window = self._open.window
+        width, height = width or default[0], height or default[1]
+        return Viewport(window.start, window.stop, window.price, width, height, ratio)
+
+    def _picture(self) -> Picture:
+        conductor = self._open
+        return Renderer().draw(conductor.subject, self._viewport(), conductor.style)[0]
+
+    def visible(self) -> pa.Table:
+        """What is on screen as a pyarrow Table: bars, or trades where the chart is zoomed to them."""
+        return visible_table(self._open.subject, self._picture())
+
+    def render(
+        self, width: int = DEFAULT_SIZE[0], height: int = DEFAULT_SIZE[1], ratio: float = 1.0
+    ) -> bytes:
+        """WebP bytes of the current view at a size in CSS pixels, by the path that the widget uses."""
+        _check_size(width, height, ratio)
+        conductor = self._open
+        viewport = self._viewport(width, height, ratio)
+        return self._renderer.render(
+            conductor.subject, viewport, conductor.style, conductor.theme_of(self._dark())
+        ).webp
+
+    def export(
+        self, path: Any, width: int | None = None, height: int | None = None, scale: float = 1.0
+    ) -> Path:
+        """Save the current view: .webp, .png, .jpg (the picture), .csv or .parquet (the visible bars).
+
+        Parameters
+        ----------
+        path : where to; the suffix says the format. Written whole or not at all.
+        width, height : CSS pixels; those on screen by default. The ranges of time and price and the
+            timeframe stay as they are on screen.
+        scale : device pixels per CSS pixel.
+        """
+        target = Path(path)
+        data = self._encoded(format_of(target), width, height, scale)
+        write_whole(target, data)
+        return target
+
+    def _encoded(self, format: str, width: int | None, height: int | None, scale: float) -> bytes:
+        conductor = self._open
+        viewport = self._viewport(width, height, scale)
+        _check_size(viewport.width, viewport.height, scale)
+        on_screen = self._picture()
+        style = replace(conductor.style, timeframe=on_screen.timeframe)
+        prices = on_screen.prices
+        viewport = replace(viewport, price=(prices.bottom, prices.top))
+        theme = conductor.theme_of(self._dark())
+        return export_bytes(format, conductor.subject, on_screen, viewport, style, theme)
+
+    def _export_view(self, format: str) -> tuple[str, str, bytes]:
+        if format not in EXPORT_FORMATS:
+            raise ValueError(f"export: format must be one of {', '.join(EXPORT_FORMATS)}, got {format!r}.")
+        ratio = max((view.size.ratio for view in list(self._open.views.values())), default=1.0)
+        stamp = self.visible_range[0][:10] if self.visible_range else "chart"
+        return f"chart-{stamp}.{format}", EXPORT_FORMATS[format], self._encoded(format, None, None, ratio)
+
+    def snapshot(
+        self, width: int = DEFAULT_SIZE[0], height: int = DEFAULT_SIZE[1], ratio: float = 1.0
+    ) -> Any:
+        """The current view as an ordinary image output, which shows also without a kernel."""
+        from IPython.display import Image
+
+        _check_size(width, height, ratio)
+        return Image(  # type: ignore[no-untyped-call]
+            self._encoded("png", width, height, ratio), alt=self._alt(), width=width, height=height
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Frames sent, their cost and size, and how long the browser took to answer.
+
+        Keys: frames, sent_bytes, views, and for the last 4,096 frames p50/p95/p99 of kernel_ms (query
+        to encoded), draw_ms, encode_ms, send_ms, answer_ms (sent to drawn), webp_bytes, readout_bytes.
+        """
+        conductor = self._open
+        sent, answered = list(conductor.sent), list(conductor.answered_s)
+        result: dict[str, Any] = {
+            "frames": conductor.frames,
+            "sent_bytes": conductor.sent_bytes,
+            "views": len(conductor.views),
+        }
+        for key in ("kernel_s", "draw_s", "encode_s", "send_s", "webp_bytes", "readout_bytes"):
+            scale = 1000 if key.endswith("_s") else 1
+            result[key.replace("_s", "_ms") if scale > 1 else key] = _percentiles(
+                [entry[key] * scale for entry in sent]
+            )
+        result["answer_ms"] = _percentiles([value * 1000 for value in answered])
+        return result
+
+    # Jupyter
+
+    def _send_frame(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        if self.comm is not None:
+            self.send(content, list(buffers))
+
+    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        if self._conductor is not None:
+            self._conductor.handle(content)
+
+    def close(self) -> None:
+        """Close the chart everywhere and let go of its history; a second call does nothing."""
+        if self._conductor is not None:
+            self._send_frame({"type": "closed"}, [])
+            self._conductor.close()
+            self._conductor = None
+            self._renderer = Renderer()
+        super().close()
+
+    def _alt(self) -> str:
+        picture = self._picture()
+        start, stop = (text.replace("T", " ") for text in self.visible_range)
+        last = f", last price {picture.last[0]:g}" if picture.last else ""
+        return f"{picture.timeframe} {self.chart_type} chart, {start} to {stop}{last}"
+
+    def __repr__(self) -> str:
+        if self._conductor is None:
+            return "<Chart: closed>"
+        return f"<Chart: {self.view.timeframe} of {self.history!r}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None or self._conductor is None:
+            return bundle
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        png = self._encoded("png", None, None, 1.0)
+        data["image/png"] = base64.b64encode(png).decode("ascii")
+        data["text/plain"] = self._alt()
+        return data, {**metadata, "image/png": {"alt": self._alt()}}
+
+
+def _as_history(history: Any) -> History:
+    """The history itself, or the ticks or bars of a table."""
+    if isinstance(history, History):
+        return history
+    from kf_widget.history.bars import Bars
+    from kf_widget.history.ticks import Ticks
+
+    try:
+        return Ticks(history)
+    except ValueError as no_ticks:
+        try:
+            return Bars(history)
+        except ValueError:
+            raise no_ticks from None
+
+
+def _check_size(width: int, height: int, ratio: float) -> None:
+    for name, value in (("width", width), ("height", height)):
+        if not 1 <= value <= 16_383:
+            raise ValueError(f"Chart: {name} must be 1 to 16,383 px, got {value!r}.")
+    if not 0.25 <= ratio <= 8:
+        raise ValueError(f"Chart: ratio must be 0.25 to 8, got {ratio!r}.")
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    p50, p95, p99 = np.percentile(values, [50, 95, 99])
+    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "p99": round(float(p99), 3)}

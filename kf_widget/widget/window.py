@@ -1,0 +1,90 @@
+"""The visible window of a chart, and how gestures move it. Pure; positions are ns of the axis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from kf_widget.chart.compose import Picture
+from kf_widget.chart.timeaxis import TimeAxis
+
+__all__ = ["MIN_SPAN_NS", "Anchor", "Window", "clamped", "fitted", "moved"]
+
+MIN_SPAN_NS = 10_000
+_KEPT = 0.1
+"""Share of the window that must overlap the history, so that nobody gets lost."""
+_RIGHT_MARGIN = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """start, stop : axis positions, half-open. price : (bottom, top), or None for autoscale."""
+
+    start: int
+    stop: int
+    price: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What a gesture refers to: where a frame's plot lies on the axis and on the price scale.
+
+    start, span : axis position of the plot's left edge and its width, overscan included
+    top, bottom : scaled prices of its edges
+    log : whether scaled means log10
+    """
+
+    start: float
+    span: float
+    top: float
+    bottom: float
+    log: bool
+
+    @classmethod
+    def of(cls, picture: Picture) -> Anchor:
+        """Anchor of a frame."""
+        layout, prices = picture.layout, picture.prices
+        log = prices.kind == "log"
+        top, bottom = (
+            (math.log10(prices.top), math.log10(prices.bottom)) if log else (prices.top, prices.bottom)
+        )
+        return cls(layout.start, layout.plot[2] * layout.ns_per_px, top, bottom, log)
+
+    def price(self, fraction: float) -> float:
+        """Price at a fraction of the plot's height, 0 at its top."""
+        scaled = self.top + fraction * (self.bottom - self.top)
+        return float(10 ** min(max(scaled, -300.0), 300.0)) if self.log else scaled
+
+
+def fitted(axis: TimeAxis) -> Window:
+    """The whole history, with a little room at the right."""
+    start, stop = int(axis.start), int(axis.stop)
+    span = max(stop - start, MIN_SPAN_NS)
+    return Window(start, start + math.ceil(span * (1 + _RIGHT_MARGIN)))
+
+
+def clamped(window: Window, axis: TimeAxis) -> Window:
+    """The window, kept between the smallest and largest span and in touch with the history."""
+    whole = fitted(axis)
+    largest = max(2 * (whole.stop - whole.start), 10 * 10**9)
+    center = (window.start + window.stop) // 2
+    span = min(max(window.stop - window.start, MIN_SPAN_NS), largest)
+    start = window.start if span == window.stop - window.start else center - span // 2
+    kept = int(span * _KEPT)
+    start = min(max(start, int(axis.start) - span + kept), int(axis.stop) - kept)
+    return replace(window, start=start, stop=start + span)
+
+
+def moved(anchor: Anchor, x: tuple[float, float], y: tuple[float, float] | None) -> Window:
+    """The window at fractions of a frame's plot; y is None for autoscale."""
+    left, right = min(x), max(x)
+    start = anchor.start + left * anchor.span
+    stop = anchor.start + right * anchor.span
+    if not (abs(start) < 9e18 and abs(stop) < 9e18):
+        start, stop = anchor.start, anchor.start + anchor.span
+    price = None
+    if y is not None:
+        top, bottom = anchor.price(min(y)), anchor.price(max(y))
+        if math.isfinite(top) and math.isfinite(bottom) and top > bottom:
+            price = (bottom, top)
+    return Window(math.floor(start), max(math.floor(start) + 1, math.floor(stop)), price)
