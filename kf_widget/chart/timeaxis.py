@@ -18,6 +18,7 @@ _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _LEAST_GAP = 30 * _MINUTE
+_LAST_NS = 2**63 - 2
 _SAMPLE_RUNS, _SAMPLE_ROWS = 64, 512
 
 
@@ -145,7 +146,7 @@ class TimeAxis:
         opens = self.open_ns[first : last + 1].copy()
         closes = self.close_ns[first : last + 1].copy()
         opens[0] = self.to_ns(int(start))
-        closes[-1] = self.to_ns(int(stop) - 1) + 1
+        closes[-1] = min(self.to_ns(int(stop) - 1), _LAST_NS) + 1
         return opens, closes
 
     @functools.cached_property
