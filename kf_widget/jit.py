@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
@@ -38,7 +38,7 @@ def cache_root() -> Path:
 @functools.cache
 def _imports(path: Path) -> tuple[bytes, frozenset[Path]]:
     text = path.read_bytes()
-    found = set()
+    found: set[Path] = set()
     for name in _IMPORT.findall(text.decode()):
         stem = _PACKAGE.joinpath(*name.split("."))
         found.update(p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.exists())
@@ -66,7 +66,7 @@ def _sources_key(path: Path) -> str:
     return digest.hexdigest()
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
         self._folder = f"{py_func.__module__}-{_sources_key(Path(py_file))}"
         self._line = py_func.__code__.co_firstlineno
@@ -84,17 +84,17 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
         try:
             locator = cls(py_func, py_file)
-            locator.ensure_cache_path()
+            locator.ensure_cache_path()  # type: ignore[no-untyped-call]
         except OSError:
             return None
         return locator
 
 
-class _Impl(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes: ClassVar = [_Locator]
+class _Impl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     _impl_class = _Impl
 
 
@@ -116,5 +116,5 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
         return lambda real: kernel(real, **options)
     dispatcher = numba.njit(nogil=True, **options)(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written
-        dispatcher._cache = _Cache(function)
+        dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
     return dispatcher

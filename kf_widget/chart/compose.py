@@ -40,7 +40,7 @@ class Style:
 
     timeframe: str = AUTO
     chart_type: str = "candle"
-    price_scale: Scale = "linear"
+    price_scale: str = "linear"
     axes: bool = True
     grid: bool = True
     volume: bool = True
@@ -125,17 +125,17 @@ def _label_px(subject: Subject, size_px: int, measure: Measure) -> float:
     """
     high, low = subject.high_low
     digits = decimals(subject.history.price_step, abs(high - low) / 100 or subject.history.price_step)
-    return max(measure(format_price(value, digits), size_px, "medium") for value in (high, low))
+    return float(max(measure(format_price(value, digits), size_px, "medium") for value in (high, low)))
 
 
 def _prices(subject: Subject, viewport: Viewport, style: Style, high: float, low: float) -> PriceScale:
+    kind: Scale = "log" if style.price_scale == "log" else "linear"
     if viewport.price is not None:
         bottom, top = viewport.price
-        kind: Scale = style.price_scale if bottom > 0 else "linear"
-        return PriceScale(kind, top, bottom)
+        return PriceScale(kind if bottom > 0 else "linear", top, bottom)
     if math.isnan(high):
         high, low = subject.high_low
-    return autoscale(high, low, style.price_scale, subject.history.price_step, MARGIN_TOP, MARGIN_BOTTOM)
+    return autoscale(high, low, kind, subject.history.price_step, MARGIN_TOP, MARGIN_BOTTOM)
 
 
 def _price_map(prices: PriceScale, height: int) -> PriceMap:

@@ -193,7 +193,8 @@ def _rising_rows(history: History, columns: Columns) -> Floats:
     """Share of each column's rows that rose, from up to sixteen of them."""
     asked = (np.arange(_ROWS_ASKED) + 0.5) / _ROWS_ASKED
     rows = columns.rows[:, None] + (asked * columns.count[:, None]).astype(np.int64)
-    return (history.close[rows] >= history.open[rows]).mean(axis=1)
+    share: Floats = (history.close[rows] >= history.open[rows]).mean(axis=1)
+    return share
 
 
 def _rising_bars(subject: Subject, rule: Timeframe, columns: Columns) -> Floats:
