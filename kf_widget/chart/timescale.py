@@ -184,7 +184,7 @@ class _Offsets:
         """Instants at which local times, increasing, are first reached or jumped over."""
         local_end = self.from_ns[1:] + self.offset_ns[:-1]
         at = np.searchsorted(local_end, local_ns, side="right")
-        first: Ints = local_ns - self.offset_ns[at]
+        first: Ints = np.maximum(local_ns - self.offset_ns[at], self.from_ns[at])
         return first
 
 
