@@ -31,9 +31,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import nbformat
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
-__all__ = ["Lab", "Notebook", "View", "chromium_path"]
+__all__ = ["Lab", "Notebook", "View", "chromium", "chromium_path"]
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -68,6 +69,19 @@ def chromium_path() -> str:
     return found
 
 
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, ended when the block is left; one at a time in a process."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), headless=True, args=list(CHROMIUM_FLAGS)
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -83,6 +97,7 @@ class Lab:
     kernels : name -> interpreter, kernels beside JupyterLab's own ``python3``.
     nodelay : False switches the extension ``kf_widget.server`` off.
     env : more environment variables for the server and its kernels.
+    browser : a Chromium that runs already; by default one is started, and ended with the rest.
     """
 
     def __init__(
@@ -92,8 +107,10 @@ class Lab:
         kernels: Mapping[str, str] | None = None,
         nodelay: bool = True,
         env: Mapping[str, str] | None = None,
+        browser: Browser | None = None,
     ) -> None:
         self._python = python
+        self._browser = browser
         self._kernels = dict(kernels or {})
         self._nodelay = nodelay
         self._env = dict(env or {})
@@ -110,11 +127,7 @@ class Lab:
             self._start_server()
             stack.callback(self._stop_server)
             self._await_server()
-            self._playwright: Playwright = stack.enter_context(sync_playwright())
-            self.browser: Browser = self._playwright.chromium.launch(
-                executable_path=chromium_path(), headless=True, args=list(CHROMIUM_FLAGS)
-            )
-            stack.callback(self.browser.close)
+            self.browser = self._browser or stack.enter_context(chromium())
             self._stack = stack.pop_all()
         return self
 
@@ -152,9 +165,20 @@ class Lab:
         )
         try:
             yield Notebook(self, context, name)
+        except BaseException:
+            self._keep_picture(context, name)
+            raise
         finally:
             context.close()
             self._stop_kernels()
+
+    def _keep_picture(self, context: BrowserContext, name: str) -> None:
+        """What the page looked like when a story failed; the folder is named by ``KF_PICTURES``."""
+        folder = Path(os.environ.get("KF_PICTURES", tempfile.gettempdir()))
+        path = folder / f"kf_widget-failed-{os.getpid()}-{Path(name).stem}.png"
+        with contextlib.suppress(PlaywrightError):
+            context.pages[0].screenshot(path=path)
+            print(f"the page as it was: {path}")
 
     def request(self, method: str, path: str) -> Any:
         """Answer of Jupyter Server's REST interface, decoded; None where it is empty."""
