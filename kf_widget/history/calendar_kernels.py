@@ -23,7 +23,7 @@ MONTH: Final = 3
 _DAY_NS: Final = 86_400_000_000_000
 
 
-@kernel
+@kernel(_nrt=False)
 def month_of(day: int) -> Any:
     """Months since year 0 of a day counted from 1970-01-01 (Hinnant, "chrono-compatible date algorithms")."""
     shifted = day + 719_468
@@ -34,7 +34,7 @@ def month_of(day: int) -> Any:
     return (year + era * 400) * 12 + (5 * of_year + 2) // 153 + 2
 
 
-@kernel
+@kernel(_nrt=False)
 def day_of(month: int) -> Any:
     """First day, counted from 1970-01-01, of a month counted from year 0: the inverse of `month_of`."""
     from_march = month - 2
@@ -45,7 +45,7 @@ def day_of(month: int) -> Any:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-@kernel
+@kernel(_nrt=False)
 def period_of(kind: int, step: int, day: int) -> Any:
     """Number of the day, week or month bar that holds a local date."""
     if kind == DAY:
@@ -55,7 +55,7 @@ def period_of(kind: int, step: int, day: int) -> Any:
     return month_of(day) // step
 
 
-@kernel
+@kernel(_nrt=False)
 def first_day(kind: int, step: int, period: int) -> Any:
     """First local date of a bar: the inverse of `period_of`."""
     if kind == DAY:
@@ -65,7 +65,7 @@ def first_day(kind: int, step: int, period: int) -> Any:
     return day_of(period * step)
 
 
-@kernel
+@kernel(_nrt=False)
 def segment_of(from_ns: npt.NDArray[np.int64], time: int) -> Any:
     """Which offset is in force: the last entry of `from_ns` at or before the time, else the first."""
     start, stop = 0, from_ns.size
@@ -78,7 +78,7 @@ def segment_of(from_ns: npt.NDArray[np.int64], time: int) -> Any:
     return start
 
 
-@kernel
+@kernel(_nrt=False)
 def midnight(from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], day: int) -> Any:
     """First instant whose local date is the day or later."""
     local = day * _DAY_NS
@@ -89,14 +89,14 @@ def midnight(from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], d
     return max(instant, from_ns[segment]) if segment > 0 else instant
 
 
-@kernel
+@kernel(_nrt=False)
 def _label(local: int, step: int) -> Any:
     """Local time floored to the step from its midnight on."""
     start = local // _DAY_NS * _DAY_NS
     return start + (local - start) // step * step
 
 
-@kernel
+@kernel(_nrt=False)
 def _run(
     step: int, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], segment: int, time: int
 ) -> Any:
@@ -122,7 +122,7 @@ def _run(
     return start, stop
 
 
-@kernel
+@kernel(_nrt=False)
 def stretch(
     kind: int, step: int, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], time: int
 ) -> Any:
@@ -156,7 +156,7 @@ def stretch(
     return start, stop, stop - start
 
 
-@kernel
+@kernel(_nrt=False)
 def floor_times(
     kind: int,
     step: int,
@@ -174,7 +174,7 @@ def floor_times(
         out[i] = time - (time - start) % width
 
 
-@kernel
+@kernel(_nrt=False)
 def ceil_times(
     kind: int,
     step: int,
@@ -193,7 +193,7 @@ def ceil_times(
         out[i] = time if over == 0 else min(time - over + width, stop)
 
 
-@kernel
+@kernel(_nrt=False)
 def fill_edges(
     kind: int,
     step: int,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import DAY, MONTH, TIME, WEEK, ceil_times, fill_edges, floor_times
-from kf_widget.history.index_kernels import GROUP
+from kf_widget.history.run_kernels import GROUP
 from kf_widget.history.running_kernels import (
     build_products,
     build_sums,

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.index_kernels import (
-    GROUP,
-    SHIFT,
     aggregate_ranges,
     build_level,
     build_rows,
@@ -18,6 +16,7 @@ from kf_widget.history.index_kernels import (
     range_extremes,
     range_sum,
 )
+from kf_widget.history.run_kernels import GROUP, SHIFT
 from kf_widget.threads import split, spread
 
 __all__ = ["IndexArrays", "RangeIndex", "frozen"]

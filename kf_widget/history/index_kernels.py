@@ -1,105 +1,46 @@
-"""Kernels of the range index: one fixed tree of sums, extremes, and the descent to a row.
+"""Kernels of the range index: the tree of sums, extremes, and the descent to a row.
 
 **The sum rule.** A sum over rows ``[a, b)`` is the root of one tree keyed by row number in which rows
 outside ``[a, b)`` count as 0.0. Rows form aligned groups of 64, those groups of 64 again, and so on
-up to one node. Within a group the tree halves: ``s[i] = v[i] + v[i + 32]``, then + 16, + 8, + 4, + 2,
-+ 1. All in float64.
-
-Two properties make this cheap. ``x + 0.0`` is ``x``, so a range needs no more levels than hold it. And
-the children of one residue class modulo a power of two stay together under a shift, while addition
-commutes: a run of up to 64 neighbours has the same sum wherever in its group it lies. A partial group is
-therefore summed from its first row on, padded with zeros up to the next power of two.
+up to one node; within a group the tree is that of `run_kernels`. ``x + 0.0`` is ``x``, so a range needs no
+more levels than hold it, and its sum is the same however the history was cut, appended or spread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kf_widget.history.run_kernels import (
+    GROUP,
+    SHIFT,
+    fold,
+    group_highest,
+    group_lowest,
+    group_sum,
+    run_highest,
+    run_lowest,
+    run_sum,
+)
 from kf_widget.jit import kernel
 
 if TYPE_CHECKING:
     from kf_widget.history.index import IndexArrays
 
 __all__ = [
-    "GROUP",
-    "SHIFT",
     "aggregate_ranges",
     "build_level",
     "build_rows",
     "find_row",
     "find_rows",
-    "fold",
     "range_extremes",
     "range_sum",
-    "run_extremes",
-    "run_sum",
 ]
 
-SHIFT: Final = 6
-GROUP: Final = 64
-"""Children of a node; rows of a block."""
 
-
-@kernel
-def fold(buffer: npt.NDArray[np.float64], count: int) -> Any:
-    """Sum of ``buffer[:count]`` by the halving tree; the buffer is overwritten.
-
-    buffer : float64 (64,); count : 1 to 64.
-    """
-    width = 1
-    while width < count:
-        width *= 2
-    for i in range(count, width):
-        buffer[i] = 0.0
-    while width > 1:
-        width >>= 1
-        for i in range(width):
-            buffer[i] += buffer[i + width]
-    return buffer[0]
-
-
-@kernel
-def _group_sum(values: npt.NDArray[Any], start: int, buffer: npt.NDArray[np.float64]) -> Any:
-    """Sum of 64 neighbours by the halving tree, eight lanes wide.
-
-    The constant trip count lets LLVM keep the lanes in one vector: 6x to 9x faster than `fold`.
-    """
-    for i in range(8):
-        j = start + i
-        buffer[i] = (
-            (np.float64(values[j]) + np.float64(values[j + 32]))
-            + (np.float64(values[j + 16]) + np.float64(values[j + 48]))
-        ) + (
-            (np.float64(values[j + 8]) + np.float64(values[j + 40]))
-            + (np.float64(values[j + 24]) + np.float64(values[j + 56]))
-        )
-    return ((buffer[0] + buffer[4]) + (buffer[2] + buffer[6])) + (
-        (buffer[1] + buffer[5]) + (buffer[3] + buffer[7])
-    )
-
-
-@kernel
-def run_sum(values: npt.NDArray[Any], start: int, stop: int, buffer: npt.NDArray[np.float64]) -> Any:
-    """Sum of up to 64 neighbours that lie in one group, by the halving tree.
-
-    values : float32 or float64; start, stop : rows; buffer : float64 (64,), overwritten.
-    """
-    count = stop - start
-    if count == 1:
-        return np.float64(values[start])
-    if count == 2:
-        return np.float64(values[start]) + np.float64(values[start + 1])
-    if count == 64:
-        return _group_sum(values, start, buffer)
-    for i in range(count):
-        buffer[i] = np.float64(values[start + i])
-    return fold(buffer, count)
-
-
-@kernel
+@kernel(_nrt=False)
 def range_sum(
     values: npt.NDArray[Any],
     sums: npt.NDArray[np.float64],
@@ -151,40 +92,7 @@ def range_sum(
         level += 1
 
 
-@kernel(fastmath={"nnan", "nsz"})
-def _group_highest(values: npt.NDArray[np.float64], start: int) -> Any:
-    """Highest of 64 neighbours; the constant trip count doubles the speed of `run_extremes`."""
-    highest = values[start]
-    for i in range(64):
-        highest = max(highest, values[start + i])
-    return highest
-
-
-@kernel(fastmath={"nnan", "nsz"})
-def _group_lowest(values: npt.NDArray[np.float64], start: int) -> Any:
-    """Lowest of 64 neighbours."""
-    lowest = values[start]
-    for i in range(64):
-        lowest = min(lowest, values[start + i])
-    return lowest
-
-
-@kernel(fastmath={"nnan", "nsz"})
-def run_extremes(high: npt.NDArray[np.float64], low: npt.NDArray[np.float64], start: int, stop: int) -> Any:
-    """Highest high and lowest low of ``[start, stop)``, which is not empty.
-
-    Two loops: LLVM makes each a vector reduction, which it does not for one loop over both.
-    """
-    highest = high[start]
-    lowest = low[start]
-    for i in range(start + 1, stop):
-        highest = max(highest, high[i])
-    for i in range(start + 1, stop):
-        lowest = min(lowest, low[i])
-    return highest, lowest
-
-
-@kernel
+@kernel(_nrt=False)
 def range_extremes(
     high: npt.NDArray[np.float64],
     low: npt.NDArray[np.float64],
@@ -201,34 +109,35 @@ def range_extremes(
     left = (start + 63) >> SHIFT
     right = stop >> SHIFT
     if right <= left:
-        return run_extremes(high, low, start, stop)
+        return run_highest(high, start, stop), run_lowest(low, start, stop)
     highest, lowest = high[start], low[start]
     if start < left << SHIFT:
-        highest, lowest = run_extremes(high, low, start, left << SHIFT)
+        highest = run_highest(high, start, left << SHIFT)
+        lowest = run_lowest(low, start, left << SHIFT)
     if right << SHIFT < stop:
-        a, b = run_extremes(high, low, right << SHIFT, stop)
-        highest, lowest = max(highest, a), min(lowest, b)
+        highest = max(highest, run_highest(high, right << SHIFT, stop))
+        lowest = min(lowest, run_lowest(low, right << SHIFT, stop))
     level = 0
     while left < right:
         base = level_start[level]
         inner_left = (left + 63) >> SHIFT
         inner_right = right >> SHIFT
         if inner_right <= inner_left:
-            a, b = run_extremes(node_high, node_low, base + left, base + right)
-            return max(highest, a), min(lowest, b)
+            highest = max(highest, run_highest(node_high, base + left, base + right))
+            return highest, min(lowest, run_lowest(node_low, base + left, base + right))
         if left < inner_left << SHIFT:
-            a, b = run_extremes(node_high, node_low, base + left, base + (inner_left << SHIFT))
-            highest, lowest = max(highest, a), min(lowest, b)
+            highest = max(highest, run_highest(node_high, base + left, base + (inner_left << SHIFT)))
+            lowest = min(lowest, run_lowest(node_low, base + left, base + (inner_left << SHIFT)))
         if inner_right << SHIFT < right:
-            a, b = run_extremes(node_high, node_low, base + (inner_right << SHIFT), base + right)
-            highest, lowest = max(highest, a), min(lowest, b)
+            highest = max(highest, run_highest(node_high, base + (inner_right << SHIFT), base + right))
+            lowest = min(lowest, run_lowest(node_low, base + (inner_right << SHIFT), base + right))
         left = inner_left
         right = inner_right
         level += 1
     return highest, lowest
 
 
-@kernel
+@kernel(_nrt=False)
 def build_rows(
     time_ns: npt.NDArray[np.int64],
     high: npt.NDArray[np.float64],
@@ -254,17 +163,18 @@ def build_rows(
         stop = start + GROUP
         node_first[block] = time_ns[start]
         if stop <= n_rows:
-            node_high[block] = _group_highest(high, start)
-            node_low[block] = _group_lowest(low, start)
+            node_high[block] = group_highest(high, start)
+            node_low[block] = group_lowest(low, start)
             if has_volume:
-                node_sum[block] = _group_sum(volume, start, buffer)
+                node_sum[block] = group_sum(volume, start, buffer)
         else:
-            node_high[block], node_low[block] = run_extremes(high, low, start, n_rows)
+            node_high[block] = run_highest(high, start, n_rows)
+            node_low[block] = run_lowest(low, start, n_rows)
             if has_volume:
                 node_sum[block] = run_sum(volume, start, n_rows, buffer)
 
 
-@kernel
+@kernel(_nrt=False)
 def build_level(
     node_high: npt.NDArray[np.float64],
     node_low: npt.NDArray[np.float64],
@@ -281,12 +191,13 @@ def build_level(
         start = below + ((node - here) << SHIFT)
         stop = min(start + GROUP, here)
         node_first[node] = node_first[start]
-        node_high[node], node_low[node] = run_extremes(node_high, node_low, start, stop)
+        node_high[node] = run_highest(node_high, start, stop)
+        node_low[node] = run_lowest(node_low, start, stop)
         if has_volume:
             node_sum[node] = run_sum(node_sum, start, stop, buffer)
 
 
-@kernel
+@kernel(_nrt=False)
 def _last_before(stamps: npt.NDArray[np.int64], start: int, stop: int, time: int, or_equal: bool) -> Any:
     """Last of ``[start, stop)`` before the time (or at it); the first one is known to be."""
     while stop - start > 1:
@@ -299,7 +210,7 @@ def _last_before(stamps: npt.NDArray[np.int64], start: int, stop: int, time: int
     return start
 
 
-@kernel
+@kernel(_nrt=False)
 def find_row(
     time_ns: npt.NDArray[np.int64],
     node_first: npt.NDArray[np.int64],
@@ -323,7 +234,7 @@ def find_row(
     return _last_before(time_ns, start, min(start + GROUP, n_rows), time, right) + 1
 
 
-@kernel
+@kernel(_nrt=False)
 def find_rows(
     time_ns: npt.NDArray[np.int64],
     node_first: npt.NDArray[np.int64],
@@ -337,7 +248,7 @@ def find_rows(
         out[i] = find_row(time_ns, node_first, level_start, times[i], right)
 
 
-@kernel
+@kernel(_nrt=False)
 def aggregate_ranges(
     index: IndexArrays,
     row_edges: npt.NDArray[np.int64],

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.history.index_kernels import GROUP, SHIFT, fold, run_sum
+from kf_widget.history.run_kernels import GROUP, SHIFT, fold, run_sum
 from kf_widget.jit import kernel
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@kernel
+@kernel(_nrt=False)
 def _run_total(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
@@ -43,7 +43,7 @@ def _run_total(
     return fold(buffer, stop - start)
 
 
-@kernel
+@kernel(_nrt=False)
 def build_products(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
@@ -58,7 +58,7 @@ def build_products(
         sums[block] = _run_total(sizes, prices, start, min(start + GROUP, sizes.size), buffer)
 
 
-@kernel
+@kernel(_nrt=False)
 def build_sums(
     sums: npt.NDArray[np.float64], below: int, here: int, end: int, buffer: npt.NDArray[np.float64]
 ) -> None:
@@ -68,7 +68,7 @@ def build_sums(
         sums[node] = run_sum(sums, start, min(start + GROUP, here), buffer)
 
 
-@kernel
+@kernel(_nrt=False)
 def total_before(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
@@ -105,7 +105,7 @@ def total_before(
     return rest
 
 
-@kernel
+@kernel(_nrt=False)
 def count_multiples(total: float, step: float) -> Any:
     """Largest whole k, as float64, with ``k * step <= total``."""
     k = np.floor(total / step)
@@ -116,7 +116,7 @@ def count_multiples(total: float, step: float) -> Any:
     return k
 
 
-@kernel
+@kernel(_nrt=False)
 def find_crossing(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
@@ -137,7 +137,7 @@ def find_crossing(
     return start
 
 
-@kernel
+@kernel(_nrt=False)
 def fill_crossings(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],

@@ -1,0 +1,175 @@
+"""Resample: a whole history cut into bars, by the way that suits its size; every way gives the same bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kf_widget.errors import KfError
+from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
+from kf_widget.history.index import frozen
+from kf_widget.history.scan_kernels import count_bars, scan_bars, scan_edges
+from kf_widget.threads import split, spread
+
+if TYPE_CHECKING:
+    from kf_widget.history.bars import Bars
+    from kf_widget.history.protocol import History
+    from kf_widget.history.timeframe import Timeframe
+    from kf_widget.history.zones import Zone
+
+__all__ = ["BACKENDS", "resample"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+BACKENDS: Final = ("auto", "cpu", "gpu")
+_LEVELS: Final = 11  # 64 ** 11 rows are more than int64 counts
+_ROW_GRAIN: Final = 1 << 18
+_BAR_GRAIN: Final = 4096
+# A bar through the index costs as much as scanning this many rows.
+_INDEX_BAR_ROWS: Final = 700
+
+
+class _Columns(NamedTuple):
+    time_ns: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    counts: Ints
+
+
+def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = "auto") -> Bars:
+    """Bars of another timeframe; only bars that hold rows.
+
+    Parameters
+    ----------
+    history : ticks, or bars to merge; the count of merged bars is the sum of their counts.
+    timeframe : what cuts; time kinds cut by the clock of `zone`, others from the start of the history.
+    zone : time zone of the days and of the result.
+    backend : "auto", "cpu" or "gpu"; the result is the same bit for bit.
+
+    Raises
+    ------
+    ValueError : an unknown backend, or a timeframe that needs a volume that is not there.
+    KfError : "gpu" where there is none.
+    """
+    from kf_widget.history.bars import Bars
+
+    if backend not in BACKENDS:
+        raise ValueError(
+            f"resample: backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}."
+        )
+    if backend == "gpu":
+        raise KfError(
+            "resample: backend 'gpu' was asked for, but no GPU backend is installed. Install it with"
+            " `pip install 'kf_widget[gpu]'`, or take backend='auto'."
+        )
+    columns = _cpu_columns(history, timeframe, zone)
+    counted = getattr(history, "count", None)
+    if counted is not None and len(columns.counts):
+        columns = columns._replace(counts=_merged(counted, columns.counts))
+    time_ns, open, high, low, close, volume, count = columns
+    return Bars.from_columns(
+        time_ns,
+        open,
+        high,
+        low,
+        close,
+        None if history.volume is None else volume,
+        count,
+        zone.name,
+        timeframe.nominal_ns or None,
+    )
+
+
+def _cpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> _Columns:
+    if not len(history):
+        return _empty(0)
+    if not timeframe.by_time:
+        edges = row_edges(timeframe, history, 0, len(history))
+        if len(edges) * _INDEX_BAR_ROWS < len(history):
+            return _through_index(history, edges, history.time_ns[edges[:-1]])
+        return _scan_rows(history, edges)
+    first, last = int(history.time_ns[0]), int(history.time_ns[-1])
+    if most_bars(timeframe, first, last) * _INDEX_BAR_ROWS < len(history):
+        instants = time_edges(timeframe, zone, first, last + 1)
+        rows = history.index.rows(instants)
+        full = np.diff(rows) > 0
+        return _through_index(history, np.append(rows[:-1][full], rows[-1]), instants[:-1][full])
+    return _scan_times(history, timeframe, zone)
+
+
+def _through_index(history: History, edges: Ints, starts: Ints) -> _Columns:
+    """Bars between row edges, each read from the index: a microsecond a bar, whatever its length."""
+    n_bars = len(edges) - 1
+    ohlc, volume, count = np.empty((n_bars, 4)), np.empty(n_bars), np.empty(n_bars, np.int64)
+
+    def fill(start: int, stop: int) -> None:
+        bars = slice(start, stop)
+        history.index.aggregate(
+            edges[start : stop + 1], out=ohlc[bars], volume=volume[bars], count=count[bars]
+        )
+
+    spread(fill, split(0, n_bars, grain=_BAR_GRAIN))
+    open, high, low, close = (column.copy() for column in ohlc.T)
+    return _Columns(starts, open, high, low, close, volume, count)
+
+
+def _scan_rows(history: History, edges: Ints) -> _Columns:
+    """Bars between row edges, each read from its rows."""
+    out = _empty(len(edges) - 1)
+    columns, edges = _inputs(history), frozen(edges)
+    spread(
+        lambda start, stop: scan_edges(edges, columns, start, stop, out, *_scratch()),
+        split(0, len(edges) - 1, grain=_BAR_GRAIN),
+    )
+    return out
+
+
+def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> _Columns:
+    """Bars of time in one pass over the rows.
+
+    The bars are counted first: that reads the times alone, and it is cheaper than growing or moving
+    results whose number only the pass itself would tell.
+    """
+    columns = _inputs(history)
+    time_ns = columns[0]
+    rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
+    rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
+    cuts = split(0, len(time_ns), grain=_ROW_GRAIN)
+    begins = floor_time(timeframe, zone, time_ns[[start for start, _ in cuts]])
+    firsts = np.unique(np.searchsorted(time_ns, begins))
+    pieces = list(zip(firsts.tolist(), [*firsts[1:].tolist(), len(time_ns)], strict=True))
+    counts = spread(lambda start, stop: int(count_bars(*rule, time_ns, start, stop)), pieces)
+    bar_of = dict(zip(firsts.tolist(), np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+    out = _empty(sum(counts))
+    spread(
+        lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], *_scratch()), pieces
+    )
+    return out
+
+
+def _inputs(history: History) -> tuple[npt.NDArray[Any], ...]:
+    volume = np.empty(0) if history.volume is None else history.volume
+    columns = (history.time_ns, history.open, history.high, history.low, history.close, volume)
+    return tuple(frozen(column) for column in columns)
+
+
+def _empty(n_bars: int) -> _Columns:
+    open, high, low, close, volume = (np.empty(n_bars) for _ in range(5))
+    return _Columns(np.empty(n_bars, np.int64), open, high, low, close, volume, np.empty(n_bars, np.int64))
+
+
+def _scratch() -> tuple[Floats, Floats, Ints]:
+    return np.empty(64), np.empty((_LEVELS, 64)), np.zeros(_LEVELS, np.int64)
+
+
+def _merged(counted: Ints, rows: Ints) -> Ints:
+    """Counts of the merged bars: whole numbers, so running sums are exact."""
+    totals = np.concatenate([[0], np.cumsum(counted)])
+    stops = np.cumsum(rows)
+    return totals[stops] - totals[stops - rows]  # type: ignore[no-any-return]
