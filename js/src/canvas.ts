@@ -1,10 +1,10 @@
 // Draws the held frame on the screen: exact where it is wanted as it is, warped where it is not.
 
-import type { Fraction, Px, Rect, Size, Span } from "./geometry";
+import { sameSpan, type Fraction, type Px, type Rect, type Size, type Span } from "./geometry";
 import { placeFrame, type ScreenLayout } from "./layout";
 import type { FrameMessage } from "./protocol";
 import type { Readout } from "./readout";
-import { warpAxis, type AxisWarp } from "./warp";
+import { mapSpan, warpAxis, type AxisWarp } from "./warp";
 
 /** A decoded frame. */
 export interface HeldFrame {
@@ -20,6 +20,11 @@ export interface Shown {
 }
 
 const WHOLE: Span<Fraction> = [0, 1];
+
+/** Width of a line on a screen of `ratio`, as the kernel draws it. */
+function lineWidth(ratio: number): Px {
+  return Math.max(1, Math.floor(ratio + 0.25));
+}
 
 export class ChartCanvas {
   readonly element: HTMLCanvasElement;
@@ -50,18 +55,38 @@ export class ChartCanvas {
 
   /** Paint `frame` so that `shown` fills the plot; gives the layout it was painted with. */
   draw(frame: HeldFrame, shown: Shown): ScreenLayout {
-    const { rects, theme } = frame.message;
+    const { rects, theme, window } = frame.message;
     const screen = placeFrame(frame.message, this.size, this.#ratio);
     const context = this.#context;
     context.fillStyle = theme.background;
     context.fillRect(0, 0, this.size.width, this.size.height);
     const bitmap = frame.bitmap;
-    this.#part(bitmap, rects.plot, shown.x, shown.y, screen.plot);
+    const upright = sameSpan(shown.y, WHOLE);
+    this.#plot(frame, shown, screen, upright ? 0 : lineWidth(frame.message.ratio));
     if (rects.volume) this.#part(bitmap, rects.volume, shown.x, WHOLE, screen.volume);
     this.#part(bitmap, rects.price, WHOLE, shown.y, screen.price);
     this.#part(bitmap, rects.time, shown.x, WHOLE, screen.time);
     this.#corner(frame, screen);
+    if (!upright || !sameSpan(shown.x, window)) this.#borders(screen, theme.border);
     return screen;
+  }
+
+  /** The plot, without the last `border` px, which part it from the pane below. */
+  #plot(frame: HeldFrame, shown: Shown, screen: ScreenLayout, border: Px): void {
+    const [left, top, width, height] = frame.message.rects.plot;
+    const kept = height - border;
+    const y = mapSpan<Fraction>(shown.y, (fraction) => (fraction * height) / kept);
+    this.#part(frame.bitmap, [left, top, width, kept], shown.x, y, screen.plot);
+  }
+
+  /** The lines between panes and axes, where the held frame does not reach or had to be stretched. */
+  #borders(screen: ScreenLayout, colour: string): void {
+    const line = lineWidth(this.#ratio);
+    this.#context.fillStyle = colour;
+    for (const below of [screen.volume, screen.time]) {
+      this.#context.fillRect(0, below[1] - line, screen.plot[2], line);
+    }
+    this.#context.fillRect(screen.price[0], 0, line, screen.price[3]);
   }
 
   #part(

@@ -21,6 +21,10 @@ export interface Cursor {
   readonly price: number | null;
 }
 
+function stepped(price: number, step: number | undefined): number {
+  return step !== undefined && step > 0 ? Math.round(price / step) * step : price;
+}
+
 /** What lies under a point of the canvas; null outside the panes. */
 export function cursorAt(
   frame: HeldFrame,
@@ -44,7 +48,7 @@ export function cursorAt(
     x: middle,
     y,
     row,
-    price: onPlot ? fractionToPrice(message.price, fraction) : null,
+    price: onPlot ? stepped(fractionToPrice(message.price, fraction), message.price.step) : null,
   };
 }
 

@@ -33,7 +33,7 @@ export class Legend {
 
   #add(name: string): void {
     const value = element("span", "kf-legend-value");
-    const item = element("span", "kf-legend-item", {}, [name, " ", value]);
+    const item = element("span", "kf-legend-item", { "data-name": name }, [name, " ", value]);
     this.#values.set(name, value);
     this.#items.set(name, item);
     this.element.append(item);

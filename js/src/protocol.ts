@@ -71,6 +71,8 @@ export interface PriceAxis {
   readonly bottom: number;
   readonly scale: ScaleKind;
   readonly decimals: number;
+  /** Smallest price increment; prices under the pointer are multiples of it. */
+  readonly step?: number;
   readonly margin_top: number;
   readonly margin_bottom: number;
 }
