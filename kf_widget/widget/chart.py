@@ -86,6 +86,7 @@ class Chart(anywidget.AnyWidget):
     tz = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(520).tag(sync=True)
     visible_range = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _conductor: Conductor | None = None
 
     def __init__(
         self,
@@ -100,7 +101,6 @@ class Chart(anywidget.AnyWidget):
         time_axis: str = "trading",
     ) -> None:
         history = _as_history(history)
-        self._conductor: Conductor | None = None
         self._renderer = Renderer()
         settings = {
             "timeframe": str(timeframe),
