@@ -24,6 +24,7 @@ from kf_widget.chart.theme import theme_named
 from kf_widget.chart.view import View, Viewport
 from kf_widget.errors import KfError
 from kf_widget.frame.render import Renderer
+from kf_widget.frame.warm import warm_beside
 from kf_widget.history.protocol import History
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -125,6 +126,7 @@ class Chart(anywidget.AnyWidget):
         )
         self._conductor.time_axis = self.time_axis
         self.on_msg(self._on_message)
+        warm_beside()
         adopt(self, current_cell())
         self._keep_range()
 
