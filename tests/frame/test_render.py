@@ -38,7 +38,12 @@ SPAN = SUBJECT.axis.stop - SUBJECT.axis.start
 def viewports() -> list[Viewport]:
     sizes = [(300, 200, 1.0), (500, 300, 2.0), (640, 360, 1.5)]
     return [
-        Viewport(SUBJECT.axis.start + int(SPAN * left), SUBJECT.axis.start + int(SPAN * (left + share)), None, *size)
+        Viewport(
+            SUBJECT.axis.start + int(SPAN * left),
+            SUBJECT.axis.start + int(SPAN * (left + share)),
+            None,
+            *size,
+        )
         for size in sizes
         for left, share in ((0.0, 1.0), (0.3, 0.1), (0.6, 0.003))
     ]
