@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 class Columns(ABC):
     """Sorted columns, trusted: `Ticks` and `Bars` are its two kinds."""
 
+    kind: Literal["ticks", "bars"]
+    interval_ns: int
     time_ns: Ints
     open: Floats
     high: Floats

@@ -55,7 +55,7 @@ def price_step(price: Floats) -> float:
     if not len(seen):
         return 0.01
     largest = float(max(abs(seen[0]), abs(seen[-1])))
-    spread = float(seen[-1] - seen[0])
+    spread = min(float(seen[-1]) - float(seen[0]), 1e300)
     most = spread if spread > 1e-13 * largest else min(1.0, largest) or 1.0
     with np.errstate(over="ignore"):
         single = len(seen) > 1 and bool(np.all(seen.astype(np.float32) == seen))
@@ -69,8 +69,9 @@ def price_step(price: Floats) -> float:
         off = np.abs(steps - np.rint(steps)) > _NOISE + noise * np.abs(steps)
         if np.count_nonzero(off) <= misses:
             return step
-    moves = np.diff(price[:: max(1, len(price) // 4096)])
-    moves = np.abs(moves[moves != 0])
+    with np.errstate(over="ignore"):
+        moves = np.abs(np.diff(price[:: max(1, len(price) // 4096)]))
+    moves = moves[(moves > 0) & (moves < 1e300)]
     usual = float(np.median(moves)) if len(moves) else 0.0
     finest = 8 * float(np.spacing(largest))
     return float(10.0 ** math.ceil(math.log10(max(usual / 100, finest, 1e-300))))
