@@ -9,7 +9,6 @@ JS := $(shell find js -name node_modules -prune -o -type f ! -name '*.py' -print
 .DELETE_ON_ERROR:
 
 demo: .venv/installed-lab
-	@$(PYTHON) -m kf_widget warm
 	@$(PYTHON) .ci/demo.py notebooks/quickstart.ipynb $(if $(DATA),--data "$(DATA)")
 
 test: .venv/installed-test lint js-test

@@ -2,9 +2,10 @@
 
     python .ci/demo.py notebooks/quickstart.ipynb [--data ticks.parquet]
 
-The copy lies in a new scratch folder, so that the original stays as it is. The notebook finds the
-data in the environment variable ``KF_WIDGET_DATA``, an absolute path (or pattern); without it, it
-makes its own. Works as root and on machines without a screen, where the address is printed.
+The kernels are compiled first, once per version. The copy lies in a new scratch folder, so that the
+original stays as it is. The notebook finds the data in the environment variable ``KF_WIDGET_DATA``,
+an absolute path (or pattern); without it, it makes its own. Works as root and on machines without a
+screen, where the address is printed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,7 @@ __all__ = ["lab_arguments", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Copy, then become JupyterLab; ends with exit code 2 where the data cannot be found."""
+    """Copy, then become JupyterLab; ends with exit code 1 where the data cannot be found."""
     parser = argparse.ArgumentParser(prog="make demo", description="Open JupyterLab on a copy of a notebook.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--data", default="", help="your own file or pattern: Parquet, Feather or CSV")
@@ -30,8 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if chosen.data:
         data = Path(chosen.data).expanduser().absolute()
         if not data.exists() and not any(data.parent.glob(data.name)):
-            parser.error(f"DATA={chosen.data}: there is no file {data}")
+            sys.exit(f"kf_widget: DATA={chosen.data}: there is no file {data}")
         os.environ["KF_WIDGET_DATA"] = str(data)
+    subprocess.run([sys.executable, "-m", "kf_widget", "warm"], check=True)
     folder = Path(tempfile.mkdtemp(prefix="kf_widget-demo-"))
     shutil.copy(chosen.notebook, folder)
     arguments = lab_arguments(chosen.notebook.name, folder, chosen.port, has_screen(os.environ, sys.platform))
@@ -44,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def lab_arguments(notebook: str, folder: Path, port: int, screen: bool) -> list[str]:
     """JupyterLab's command line: a free port from `port` on, no questions, root allowed where one is root."""
     arguments = [
+        "--log-level=WARN",
         f"--ServerApp.root_dir={folder}",
         f"--port={port}",
         f"--LabApp.default_url=/lab/tree/{notebook}",

@@ -113,11 +113,19 @@ check_node() {
     fi
 }
 
+check_data() { # make demo DATA=...; a pattern is looked at when Python is there
+    case ${DATA:-} in
+    "" | *[*?[]* | "~"*) ;;
+    *) [ -e "$DATA" ] || say "DATA=$DATA: there is no file $DATA" "make demo DATA=/path/to/ticks.parquet" ;;
+    esac
+}
+
 case ${1:-all} in
 python) find_python ;;
 all)
     check_python
     check_node
+    check_data
     exit $bad
     ;;
 *)

@@ -29,11 +29,11 @@ class Machine:
         stub.write_text(f"#!/bin/sh\n{does}\n")
         stub.chmod(0o755)
 
-    def preflight(self) -> tuple[int, list[tuple[str, str]]]:
+    def preflight(self, **variables: str) -> tuple[int, list[tuple[str, str]]]:
         """Exit code, and each complaint with the command under it."""
         done = subprocess.run(
             ["sh", str(ROOT / ".ci/preflight.sh")],
-            env={"PATH": str(self.path)},
+            env={"PATH": str(self.path), **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -146,3 +146,16 @@ def test_apt_with_an_old_node_gets_a_newer_one(machine: Machine) -> None:
     assert code == 1
     assert "nodejs npm" in told[0][1]
     assert told[0][1].endswith("npx --yes n 22")
+
+
+def test_a_missing_file_is_named_before_anything_is_installed(machine: Machine, tmp_path: Path) -> None:
+    machine.has("python3", f'exec "{sys.executable}" "$@"')
+    machine.has("node", GOOD_NODE)
+    machine.has("npm")
+    there = tmp_path / "my ticks.parquet"
+    there.touch()
+    assert machine.preflight(DATA=str(there)) == (0, [])
+    assert machine.preflight(DATA=str(tmp_path / "*.parquet")) == (0, [])
+    code, told = machine.preflight(DATA=str(tmp_path / "none.parquet"))
+    assert code == 1
+    assert "there is no file" in told[0][0]
