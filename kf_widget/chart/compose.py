@@ -14,12 +14,14 @@ from kf_widget.chart.geometry import visible_extremes
 from kf_widget.chart.layout import Layout, capped_ratio, font_px, lay_out
 from kf_widget.chart.pricescale import PriceScale, autoscale, decimals, format_price, price_marks
 from kf_widget.chart.query import Columns, visible_columns
-from kf_widget.chart.resolution import AUTO, resolve
+from kf_widget.chart.resolution import AUTO, TICKS, resolve
 from kf_widget.chart.scene import Clip, Rects, Scene, Texts
 from kf_widget.chart.series import PriceMap, series_marks, volume_marks
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.timescale import TimeMark, time_marks
 from kf_widget.chart.view import Viewport
+from kf_widget.history.edges import floor_time
+from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["MARGIN_BOTTOM", "MARGIN_TOP", "Measure", "Picture", "Style", "compose"]
 
@@ -89,7 +91,7 @@ def compose(subject: Subject, viewport: Viewport, style: Style, measure: Measure
 
     scene = Scene(layout.width, layout.height, inks.BACKGROUND)
     picture = Picture(
-        scene, layout, columns, prices, viewport.price is None, timeframe, _last(subject), digits
+        scene, layout, columns, prices, viewport.price is None, timeframe, _last(subject, timeframe), digits
     )
     values, labels = price_marks(prices, layout.plot[3], _PRICE_GAP_CSS * ratio, history.price_step)
     rows = np.floor(prices.to_fraction(values) * layout.plot[3])
@@ -145,12 +147,20 @@ def _price_map(prices: PriceScale, height: int) -> PriceMap:
     return PriceMap(log, top, height / (top - bottom), height)
 
 
-def _last(subject: Subject) -> tuple[float, bool] | None:
+def _last(subject: Subject, timeframe: str) -> tuple[float, bool] | None:
+    """Price of the last row, and whether the bar that it closes rose; of single trades, the last move."""
     history = subject.history
     n = len(history)
     if not n:
         return None
-    before = history.close[n - 2] if n > 1 else history.open[n - 1]
+    rule = None if timeframe == TICKS else Timeframe.parse(timeframe)
+    if rule is not None and rule.by_time:
+        start = floor_time(rule, subject.zone, history.time_ns[n - 1 :])
+        before = history.open[min(int(history.index.rows(start)[0]), n - 1)]
+    elif n > 1 and history.kind == "ticks":
+        before = history.close[n - 2]
+    else:
+        before = history.open[n - 1]
     return float(history.close[n - 1]), bool(history.close[n - 1] >= before)
 
 
