@@ -40,6 +40,8 @@ CHANGES = [
     ("America/Sao_Paulo", "2018-02-18T02:00"),  # 23:00 comes twice
     ("America/St_Johns", "2010-11-07T02:31"),  # back over midnight at 00:01
     ("America/St_Johns", "2010-03-14T03:31"),
+    ("America/Havana", "2021-11-07T05:00"),  # midnight comes twice, at the very change
+    ("America/Havana", "2021-03-14T05:00"),
     ("Pacific/Apia", "2011-12-30T10:00"),  # a whole day is skipped
     ("Pacific/Kwajalein", "1993-08-21T12:00"),
     ("Africa/Casablanca", "2021-04-11T02:00"),
