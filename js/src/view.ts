@@ -2,26 +2,23 @@
 
 import type { AnyModel } from "@anywidget/types";
 
-import { autoscaledY } from "./autoscale";
-import { ChartCanvas, type HeldFrame, type Shown } from "./canvas";
+import type { HeldFrame } from "./canvas";
 import { Connection } from "./connection";
-import { Crosshair, cursorAt, type Cursor } from "./crosshair";
 import { element, setText } from "./dom";
 import { download } from "./download";
 import { FrameDecoder, decodePicture } from "./frames";
 import { Gestures, type ChartActions, type Zone } from "./gestures";
-import { inside, sameSpan, type Css, type Size } from "./geometry";
+import type { Css, Size } from "./geometry";
 import { listenToKeys } from "./keys";
-import type { ScreenLayout } from "./layout";
-import { Legend, lastVisible } from "./legend";
 import { all, listen, type Removal } from "./listen";
 import { messageFor, type ExportFormat, type OverviewMessage, type ViewSize } from "./protocol";
 import { Scrubber } from "./scrubber";
 import { Session, type Status } from "./session";
+import { Stage } from "./stage";
 import { applyTheme, pageIsDark, watchDark } from "./theme";
 import { Toolbar } from "./toolbar";
 import { watchSize, watchVisible } from "./watch";
-import { panned, shownWindow, zoomed } from "./warp";
+import { panned, zoomed } from "./warp";
 import { Wheel } from "./wheel";
 
 const DEFAULT_HEIGHT: Css = 520;
@@ -35,22 +32,20 @@ const STATUS_TEXT: Readonly<Record<Status, string>> = {
   closed: "This chart was closed. Run the cell again.",
 };
 
+/** What the toolbar says to a frame's status. */
+const NOTES: Readonly<Record<string, string>> = { compiling: "compiling for the first use" };
+
 export class ChartView implements ChartActions {
   readonly element: HTMLElement;
   #area = element("div", "kf-area");
   #error = element("div", "kf-error", { role: "alert" });
   #state = element("div", "kf-state", { role: "status" });
-  #canvas = new ChartCanvas();
-  #crosshair = new Crosshair();
-  #legend = new Legend();
+  #stage = new Stage();
   #toolbar: Toolbar;
   #scrubber: Scrubber;
   #session: Session;
   #decoder: FrameDecoder;
   #connection: Connection;
-  #frame: HeldFrame | null = null;
-  #shown: Shown = { x: [0, 1], y: [0, 1] };
-  #screen: ScreenLayout | null = null;
   #pointer: { x: Css; y: Css } | null = null;
   #size: ViewSize | null = null;
   #visible = true;
@@ -86,13 +81,7 @@ export class ChartView implements ChartActions {
       fit: () => this.go("fit"),
     });
     this.#scrubber = new Scrubber((history) => this.#session.scrub(history));
-    this.#area.append(
-      this.#canvas.element,
-      this.#legend.element,
-      this.#crosshair.element,
-      this.#state,
-      this.#error,
-    );
+    this.#area.append(...this.#stage.elements, this.#state, this.#error);
     this.element = element(
       "div",
       "kf-widget",
@@ -142,25 +131,18 @@ export class ChartView implements ChartActions {
     this.#session.dispose();
     this.#decoder.dispose();
     this.#removals();
-    this.#frame?.bitmap.close();
-    this.#frame = null;
+    this.#stage.dispose();
     this.element.remove();
   }
 
   // What a person does
 
   zoneAt(x: Css, y: Css): Zone {
-    const screen = this.#screen;
-    if (screen === null) return "plot";
-    const ratio = this.#canvas.ratio;
-    const zones = ["plot", "volume", "price", "time"] as const;
-    return zones.find((zone) => inside(screen[zone], x * ratio, y * ratio)) ?? "corner";
+    return this.#stage.zoneAt(x, y);
   }
 
   plotSize(): Size<Css> {
-    const ratio = this.#canvas.ratio;
-    const [, , width, height] = this.#screen?.plot ?? [0, 0, ratio, ratio];
-    return { width: width / ratio, height: height / ratio };
+    return this.#stage.plotSize();
   }
 
   pan(x: number, y: number): void {
@@ -179,7 +161,7 @@ export class ChartView implements ChartActions {
 
   scalePrice(factor: number): void {
     const { viewport } = this.#session;
-    this.#session.look(viewport.x, zoomed(viewport.y ?? this.#shown.y, factor, 0.5));
+    this.#session.look(viewport.x, zoomed(viewport.y ?? this.#stage.shown.y, factor, 0.5));
   }
 
   autoscale(): void {
@@ -244,20 +226,18 @@ export class ChartView implements ChartActions {
 
   #hold(frame: HeldFrame): void {
     const { message } = frame;
-    this.#frame?.bitmap.close();
-    this.#frame = frame;
+    this.#stage.hold(frame);
     this.#session.hold(message);
     applyTheme(this.element, message.theme);
     this.#draw();
     this.element.dataset.frameSeq = String(message.seq);
     this.element.dataset.frame = String(message.frame);
     this.#toolbar.show(message);
-    this.#toolbar.note(message.status);
+    this.#toolbar.note(NOTES[message.status] ?? message.status);
     this.#showError("");
-    this.#point();
+    this.#stage.point(this.#pointer);
     if (!message.moving) {
-      const words = this.#legend.describe(frame, lastVisible(frame, this.#shown));
-      this.element.setAttribute("aria-label", `Price chart, ${words}`);
+      this.element.setAttribute("aria-label", `Price chart, ${this.#stage.describe()}`);
     }
   }
 
@@ -284,36 +264,15 @@ export class ChartView implements ChartActions {
       this.#draw();
       this.element.dataset.warpSeq = String(this.#session.gestureSeq);
     }
-    this.#point();
+    this.#stage.point(this.#pointer);
   }
 
   #draw(): void {
-    const frame = this.#frame;
-    if (frame === null) return;
     const { viewport } = this.#session;
-    const { message } = frame;
-    const x = shownWindow(viewport.x, message.window);
-    const own = message.autoscale && sameSpan(x, message.window);
-    const auto = own ? null : autoscaledY(frame.message, frame.readout, x);
-    this.#shown = { x, y: viewport.y ?? auto ?? [0, 1] };
-    this.#screen = this.#canvas.draw(frame, this.#shown);
+    this.#stage.draw(viewport);
     this.#toolbar.showAutoscale(viewport.y === null);
     const history = this.#session.history();
     if (history !== null) this.#scrubber.show(history);
-  }
-
-  #point(): void {
-    const frame = this.#frame;
-    const screen = this.#screen;
-    if (frame === null || screen === null) return;
-    const ratio = this.#canvas.ratio;
-    const at = this.#pointer;
-    const cursor: Cursor | null =
-      at === null ? null : cursorAt(frame, this.#shown, screen, at, ratio);
-    if (cursor === null) this.#crosshair.hide();
-    else this.#crosshair.show(frame, screen, cursor, ratio);
-    const row = cursor === null || cursor.row < 0 ? lastVisible(frame, this.#shown) : cursor.row;
-    this.#legend.show(frame, row);
   }
 
   #showStatus(status: Status): void {
@@ -335,13 +294,7 @@ export class ChartView implements ChartActions {
   #resize(size: ViewSize): void {
     const first = this.#size === null;
     this.#size = size;
-    this.#canvas.resize(
-      {
-        width: Math.round(size.width * size.ratio),
-        height: Math.round(size.height * size.ratio),
-      },
-      size.ratio,
-    );
+    this.#stage.resize(size, size.ratio);
     this.#scrubber.resize(size.scrubber.width);
     this.#draw();
     if (first) {
