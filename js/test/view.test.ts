@@ -200,9 +200,9 @@ describe("removal", () => {
     model.sent.length = 0;
     show();
     await frame();
-    host.querySelector<HTMLElement>(".kf-button")!.click();
     pointer(area(), "pointerdown", 80, 40);
     pointer(area(), "pointermove", 60, 40);
+    host.querySelector<HTMLElement>(".kf-button")!.click();
     expect(listeners).toBeGreaterThan(before + 10);
     dispose();
     dispose();
