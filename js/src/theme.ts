@@ -5,7 +5,13 @@ import type { ThemeColours } from "./protocol";
 
 const COLOURS = ["background", "text", "grid", "up", "down", "border", "accent"] as const;
 
+const applied = new WeakMap<HTMLElement, string>();
+
+/** Give `root` the colours of a theme, unless it has them: restyling all below it at each frame costs. */
 export function applyTheme(root: HTMLElement, theme: ThemeColours): void {
+  const colours = JSON.stringify(theme);
+  if (applied.get(root) === colours) return;
+  applied.set(root, colours);
   for (const name of COLOURS) root.style.setProperty(`--kf-${name}`, theme[name]);
   root.style.colorScheme = theme.dark ? "dark" : "light";
   root.dataset.theme = theme.name;

@@ -76,6 +76,7 @@ export class Toolbar {
   #log = toggle("log", "Logarithmic price scale");
   #auto = toggle("auto", "Scale prices to the visible bars");
   #clock = toggle("clock", "Wall-clock time axis: closed hours keep their width");
+  #showing = "";
   #note = element("span", "kf-note", { role: "status" });
 
   constructor(actions: ToolbarActions) {
@@ -144,6 +145,9 @@ export class Toolbar {
   /** Show the settings that a frame was drawn with. */
   show(frame: FrameMessage): void {
     const { settings } = frame;
+    const now = JSON.stringify([settings, frame.timeframe]);
+    if (now === this.#showing) return;
+    this.#showing = now;
     const auto = settings.timeframe === "auto";
     setText(this.#timeframeText, auto ? `auto · ${frame.timeframe}` : settings.timeframe);
     this.#timeframes.choose(settings.timeframe);
