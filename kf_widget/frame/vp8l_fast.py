@@ -12,7 +12,7 @@ from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copy_token
 from kf_widget.frame.vp8l_words import leading_zeros
 from kf_widget.jit import kernel
 
-__all__ = ["FAST_WORK", "encode_fast"]
+__all__ = ["FAST_WORK", "encode_fast", "scan"]
 
 _HASH_BITS = 12
 _GREENS = BITS + 5
@@ -51,7 +51,7 @@ def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
 
 
 @kernel
-def _scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, table: Any) -> int:
+def scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, table: Any) -> int:
     """Tokens and their counts; `SHORT_TOKENS` when there is no room.
 
     The longer of the runs above and to the left is taken. Only where both are short, as in text and
@@ -138,7 +138,7 @@ def encode_fast(
     ranks = work[_RANKS : _RANKS + LITERALS]
     greens[:] = 0
     distances[:] = 0
-    count = _scan(indices.reshape(height * width), width, tokens, greens, distances, table)
+    count = scan(indices.reshape(height * width), width, tokens, greens, distances, table)
     if count < 0:
         return SHORT_TOKENS
     used = rank_colours(colours, n_colours, greens, palette, ranks)
@@ -150,7 +150,7 @@ def encode_fast(
         across = packed_width(width, used)
         greens[:] = 0
         distances[:] = 0
-        count = _scan(pixels[: height * across], across, tokens, greens, distances, table)
+        count = scan(pixels[: height * across], across, tokens, greens, distances, table)
         if count < 0:
             return SHORT_TOKENS
     size: int = write_file(

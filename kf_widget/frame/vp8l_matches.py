@@ -9,7 +9,7 @@ import numpy as np
 from kf_widget.frame.vp8l_words import differ64, load4, trailing_zeros
 from kf_widget.jit import kernel
 
-__all__ = ["ABOVE", "FARTHEST", "LEFT", "LONGEST", "alike", "distance_code", "hash4"]
+__all__ = ["ABOVE", "FARTHEST", "LEFT", "LONGEST", "STEPS", "alike", "distance_code", "hash4"]
 
 LONGEST = 4096
 """Most pixels in one copy."""
@@ -29,10 +29,11 @@ _STEPS = (
     "-3,7 7,3 -7,3 5,6 -5,6 6,5 -6,5 8,0 4,7 -4,7 7,4 -7,4 8,1 8,2 6,6 -6,6 8,3 5,7 -5,7 7,5 -7,5 8,4 6,7 "
     "-6,7 7,6 -7,6 8,5 7,7 -7,7 8,6 8,7"
 )
+STEPS = np.array([[int(part) for part in step.split(",")] for step in _STEPS.split()], np.int64)
+"""int64 (120, 2): pixels to the left and up that each distance code from 1 on stands for."""
+
 _NEAR = np.zeros((8, 16), np.int64)
-for _code, _step in enumerate(_STEPS.split(), 1):
-    _left, _up = map(int, _step.split(","))
-    _NEAR[_up, _left + 7] = _code
+_NEAR[STEPS[:, 1], STEPS[:, 0] + 7] = np.arange(1, 121)
 
 
 @kernel

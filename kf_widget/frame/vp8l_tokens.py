@@ -12,6 +12,7 @@ __all__ = [
     "DISTANCES",
     "GREENS",
     "LITERALS",
+    "copied",
     "copy_token",
     "prefix_extra",
     "prefix_symbol",
@@ -56,6 +57,17 @@ def copy_token(length: int, code: int) -> Any:
     more = (length - 1) & ((1 << prefix_extra(first)) - 1)
     farther = (code - 1) & ((1 << prefix_extra(second)) - 1)
     return (LITERALS + first) | (more << 9) | (second << 19) | (farther << 25)
+
+
+@kernel
+def copied(token: int) -> Any:
+    """How many pixels a token stands for."""
+    symbol = (token & 511) - LITERALS
+    if symbol < 0:
+        return 1
+    if symbol < 4:
+        return symbol + 1
+    return ((2 + (symbol & 1)) << prefix_extra(symbol)) + ((token >> 9) & 1023) + 1
 
 
 @kernel

@@ -1,0 +1,186 @@
+"""Several groups of prefix codes: which tile of the picture is coded with which."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kf_widget.frame.vp8l_bits import start
+from kf_widget.frame.vp8l_entropy import write_groups
+from kf_widget.frame.vp8l_parse import BIT, symbol_costs
+from kf_widget.frame.vp8l_space import TILES
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copied
+from kf_widget.jit import kernel
+
+__all__ = ["cluster", "model", "tile_shift", "tile_tokens", "tiles_across"]
+
+_SEED_SYMBOL_BITS = 3
+_ROUNDS = 4
+
+
+@kernel
+def tiles_across(pixels: int, shift: int) -> int:
+    """How many tiles of 2**shift pixels it takes to cover a side."""
+    return (pixels + (1 << shift) - 1) >> shift
+
+
+@kernel
+def tile_shift(width: int, height: int, shift: int) -> int:
+    """The smallest tile of 2**shift pixels or more that leaves at most `TILES` of them."""
+    while tiles_across(width, shift) * tiles_across(height, shift) > TILES:
+        shift += 1
+    return shift
+
+
+@kernel
+def tile_tokens(tokens: Any, count: int, width: int, shift: int, tiles: Any) -> None:
+    """Find the tile that each token begins in, whose codes it will be written with."""
+    across = tiles_across(width, shift)
+    column = 0
+    row = 0
+    for i in range(count):
+        tiles[i] = (row >> shift) * across + (column >> shift)
+        column += copied(tokens[i])
+        if column >= width:
+            row += column // width
+            column %= width
+
+
+@kernel
+def model(tokens: Any, count: int, labels: Any, groups: int, space: Any) -> None:
+    """Count the symbols of each group, and set the costs that follow."""
+    space.greens[:groups] = 0
+    space.distances[:groups] = 0
+    for i in range(count):
+        token = tokens[i]
+        group = labels[space.tiles[i]]
+        space.greens[group, token & 511] += 1
+        if token & 511 >= LITERALS:
+            space.distances[group, (token >> 19) & 63] += 1
+    for group in range(groups):
+        symbol_costs(
+            space.greens[group], space.distances[group], space.green_costs[group], space.distance_costs[group]
+        )
+
+
+@kernel
+def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
+    """What each tile would take with codes of its own, and a little for the codes."""
+    counts = space.tile_counts
+    counts[:n_tiles] = 0
+    for i in range(count):
+        tile = space.tiles[i]
+        counts[tile, tokens[i] & 511] += 1
+        if tokens[i] & 511 >= LITERALS:
+            counts[tile, GREENS + ((tokens[i] >> 19) & 63)] += 1
+    for tile in range(n_tiles):
+        cost = 0.0
+        for part in range(2):
+            first = 0 if part == 0 else GREENS
+            last = GREENS if part == 0 else GREENS + DISTANCES
+            total = 0
+            for s in range(first, last):
+                total += counts[tile, s]
+            for s in range(first, last):
+                have = counts[tile, s]
+                if have:
+                    cost += have * math.log2(total / have) + _SEED_SYMBOL_BITS
+        space.own_costs[tile] = int(BIT * cost)
+
+
+@kernel
+def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labels: Any) -> int:
+    """Give each tile the group whose codes suit it best; how many groups are left.
+
+    A change from one tile to the next is taken to cost a bit.
+    """
+    costs = space.tile_costs
+    costs[:n_tiles] = 0
+    for i in range(count):
+        symbol = tokens[i] & 511
+        tile = space.tiles[i]
+        for group in range(groups):
+            costs[tile, group] += space.green_costs[group, symbol]
+        if symbol >= LITERALS:
+            symbol = (tokens[i] >> 19) & 63
+            for group in range(groups):
+                costs[tile, group] += space.distance_costs[group, symbol]
+    before = 0
+    shown = 0
+    for tile in range(n_tiles):
+        best = before
+        least = costs[tile, before] - BIT
+        for group in range(groups):
+            if costs[tile, group] < least:
+                least = costs[tile, group]
+                best = group
+        labels[tile] = best
+        before = best
+        shown = max(shown, best + 1)
+    return shown
+
+
+@kernel
+def cluster(
+    tokens: Any,
+    count: int,
+    n_tiles: int,
+    across: int,
+    shift: int,
+    groups: int,
+    most: int,
+    space: Any,
+    labels: Any,
+    out: Any,
+) -> Any:
+    """Sort the tiles into the groups that make the file smallest.
+
+    Each further group is begun from the tile that the groups so far suit worst, and all are then
+    rearranged as k-means does. What is kept is the number of groups with the least bits, as written.
+
+    Parameters
+    ----------
+    tokens : int64 (count,)
+    groups, most : groups to begin with and most groups
+    space : ``space.tiles`` is read; ``space.labels[2]``, counts, costs and codes are overwritten. The
+        counts and costs left are those of the best labels.
+    labels : uint8 (n_tiles,), group of each tile to begin with; overwritten with the best
+    out : uint8 (HEAD,), scratch
+
+    Returns
+    -------
+    (int, int)
+        Groups, and bits of entropy image, codes and tokens.
+    """
+    trial = space.labels[2]
+    trial[:n_tiles] = labels[:n_tiles]
+    if groups < most:
+        _own_costs(tokens, count, n_tiles, space)
+    least = 1 << 62
+    best = groups
+    for _ in range(most - groups + 1):
+        model(tokens, count, trial, groups, space)
+        for _ in range(_ROUNDS if groups > 1 else 0):
+            groups = _assign(tokens, count, n_tiles, groups, space, trial)
+            model(tokens, count, trial, groups, space)
+        start(space.bits, 0)
+        size = write_groups(out, trial, n_tiles, across, shift, groups, space)
+        size += 8 * space.bits[2] + space.bits[1]
+        if size < least:
+            least = size
+            best = groups
+            labels[:n_tiles] = trial[:n_tiles]
+        if groups == most:
+            break
+        groups = _assign(tokens, count, n_tiles, groups, space, trial)
+        seed = 0
+        worst = -(1 << 62)
+        for tile in range(n_tiles):
+            excess = space.tile_costs[tile, trial[tile]] - space.own_costs[tile]
+            if excess > worst:
+                worst = excess
+                seed = tile
+        trial[seed] = groups
+        groups += 1
+    model(tokens, count, labels, best, space)
+    return best, least

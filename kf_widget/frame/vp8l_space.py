@@ -1,0 +1,117 @@
+"""The buffers of the thorough encoder, one set to a thread."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kf_widget.frame.vp8l_codes import SCRATCH
+from kf_widget.frame.vp8l_palette import PALETTE_WORK
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS
+
+__all__ = ["GROUPS", "HASH_BITS", "NEAR", "RING", "TILES", "Space", "new_space", "room_of"]
+
+GROUPS = 8
+"""Most groups of codes that are tried."""
+TILES = 2048
+"""Most tiles of a picture."""
+RING = 8192
+"""Positions that may be waiting at once: a power of two above the longest copy."""
+HASH_BITS = 14
+NEAR = 64
+"""Most close neighbours that a copy is sought at."""
+
+
+class Space(NamedTuple):
+    """Scratch arrays; all are overwritten by each frame, and none says anything before it.
+
+    tokens : int64 (2, m), the best tokens and those tried now
+    tiles : int64 (m,), the tile that each token begins in
+    arena : int64 (4, m), for each position visited the one before, the token that led to it, itself,
+        and an earlier one of the same hash
+    ring : int64 (3, RING), cost, last position and token of the positions ahead
+    marks : uint64 (RING / 64,), which positions ahead have been reached
+    table : int64 (2**HASH_BITS,), the last position visited of each hash
+    near : int64 (NEAR, 2), distances of close neighbours and their distance codes
+    greens, distances : int64 (GROUPS, GREENS), (GROUPS, DISTANCES), how often each symbol occurs
+    green_costs, distance_costs : likewise, in 1/256 bit
+    green_codes, distance_codes : likewise, finished codes
+    labels : uint8 (3, TILES), group of each tile: the best, one tried, one tried within that
+    tile_counts : int32 (TILES, GREENS + DISTANCES), how often each symbol occurs in a tile
+    tile_costs : int64 (TILES, GROUPS)
+    own_costs : int64 (TILES,), with codes of the tile's own
+    label_tokens : int64 (TILES,), and label_counts, label_codes : int64 (2, GREENS)
+    counts, palette, ranks : int64 (256,), as `rank_colours` uses them
+    lengths : int64 (GREENS,)
+    bits : int64 (3,), state of the bit writer
+    scratch : int64, of those who write codes and palette
+    """
+
+    tokens: Any
+    tiles: Any
+    arena: Any
+    ring: Any
+    marks: Any
+    table: Any
+    near: Any
+    greens: Any
+    distances: Any
+    green_costs: Any
+    distance_costs: Any
+    green_codes: Any
+    distance_codes: Any
+    labels: Any
+    tile_counts: Any
+    tile_costs: Any
+    own_costs: Any
+    label_tokens: Any
+    label_counts: Any
+    label_codes: Any
+    counts: Any
+    palette: Any
+    ranks: Any
+    lengths: Any
+    bits: Any
+    scratch: Any
+
+
+def new_space(room: int) -> Space:
+    """Buffers for up to `room` positions visited; height * width + 2 always do."""
+
+    def whole(*shape: int) -> Any:
+        return np.zeros(shape, np.int64)
+
+    return Space(
+        tokens=np.empty((2, room), np.int64),
+        tiles=np.empty(room, np.int64),
+        arena=np.empty((4, room), np.int64),
+        ring=whole(3, RING),
+        marks=np.zeros(RING // 64, np.uint64),
+        table=whole(1 << HASH_BITS),
+        near=whole(NEAR, 2),
+        greens=whole(GROUPS, GREENS),
+        distances=whole(GROUPS, DISTANCES),
+        green_costs=whole(GROUPS, GREENS),
+        distance_costs=whole(GROUPS, DISTANCES),
+        green_codes=whole(GROUPS, GREENS),
+        distance_codes=whole(GROUPS, DISTANCES),
+        labels=np.zeros((3, TILES), np.uint8),
+        tile_counts=np.zeros((TILES, GREENS + DISTANCES), np.int32),
+        tile_costs=whole(TILES, GROUPS),
+        own_costs=whole(TILES),
+        label_tokens=whole(TILES),
+        label_counts=whole(2, GREENS),
+        label_codes=whole(2, GREENS),
+        counts=whole(LITERALS),
+        palette=whole(LITERALS),
+        ranks=whole(LITERALS),
+        lengths=whole(GREENS),
+        bits=whole(3),
+        scratch=whole(SCRATCH + PALETTE_WORK),
+    )
+
+
+def room_of(space: Space) -> int:
+    """How many positions the buffers hold."""
+    return int(space.tiles.size)

@@ -1,0 +1,162 @@
+"""VP8L with the cheapest parse and several groups of codes: `balanced` and `best`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kf_widget.frame.vp8l_entropy import write_group_tokens, write_groups
+from kf_widget.frame.vp8l_fast import scan
+from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
+from kf_widget.frame.vp8l_matches import STEPS
+from kf_widget.frame.vp8l_pack import BAD_INDEX, pack, packed_width, per_byte, rank_colours
+from kf_widget.frame.vp8l_parse import parse, symbol_costs
+from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS, finish_file, start_file
+from kf_widget.jit import kernel
+
+__all__ = ["encode_thorough"]
+
+
+@kernel
+def _fill_near(width: int, most: int, near: Any) -> int:
+    """Distances of the closest neighbours past the one above and the one to the left."""
+    count = 0
+    for i in range(2, most + 2):
+        back = STEPS[i, 0] + STEPS[i, 1] * width
+        if back > 1 and back != width:
+            near[count, 0] = back
+            near[count, 1] = i + 1
+            count += 1
+    return count
+
+
+@kernel
+def _rank_pixels(indices: Any, colours: Any, n_colours: int, space: Any, pixels: Any) -> int:
+    """Write the pixels as they are coded; how many colours occur, or `BAD_INDEX`."""
+    flat = indices.reshape(indices.size)
+    counts = space.counts
+    ranks = space.ranks
+    counts[:] = 0
+    for i in range(flat.size):
+        counts[flat[i]] = 1
+    used = rank_colours(colours, n_colours, counts, space.palette, ranks)
+    if used > 0:
+        if per_byte(used) > 1:
+            pack(indices, counts, ranks, used, space.table, pixels)
+        else:
+            for i in range(flat.size):
+                pixels[i] = ranks[flat[i]]
+    return used
+
+
+@kernel
+def encode_thorough(
+    indices: Any,
+    colours: Any,
+    n_colours: int,
+    pixels: Any,
+    space: Any,
+    out: Any,
+    depth: int,
+    neighbours: int,
+    parses: int,
+    groups: int,
+    shift: int,
+    shifts: int,
+) -> int:
+    """Encode an indexed image as a small WebP file.
+
+    The pixels are cut with the costs of a quick scan and again with the costs that gave; then tiles
+    are sorted into groups of codes, and the pixels cut again with the costs of their groups, for as
+    long as that makes the file smaller.
+
+    Parameters
+    ----------
+    indices, colours, n_colours, pixels, out : as `encode_fast` takes them
+    space : `Space`, scratch
+    depth, neighbours : at how many far and near places a copy is sought
+    parses : how often the pixels are cut before the tiles are sorted, and at most after it
+    groups : most groups of codes, up to `GROUPS`
+    shift, shifts : tiles of 2**shift pixels and larger are tried, of so many sizes
+
+    Returns
+    -------
+    int
+        As `encode_fast`.
+    """
+    height, width = indices.shape
+    used = _rank_pixels(indices, colours, n_colours, space, pixels)
+    if used < 0:
+        return BAD_INDEX
+    if out.size < HEAD:
+        return -HEAD
+    across = packed_width(width, used)
+    coded = pixels[: height * across]
+    near = _fill_near(across, neighbours, space.near)
+
+    best = space.tokens[0]
+    trial = space.tokens[1]
+    space.greens[0] = 0
+    space.distances[0] = 0
+    if scan(coded, across, best, space.greens[0], space.distances[0], space.table) < 0:
+        return SHORT_TOKENS
+    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
+    labels = space.labels[0]
+    tried = space.labels[1]
+    count = 0
+    large = tile_shift(across, height, 9)
+    labels[:] = 0
+    for _ in range(parses):
+        count = parse(coded, across, large, labels, space, near, depth, best)
+        if count < 0:
+            return SHORT_TOKENS
+        tile_tokens(best, count, across, large, space.tiles)
+        model(best, count, labels, 1, space)
+
+    least = 1 << 62
+    found = 1
+    best_shift = large
+    for step in range(shifts):
+        size = tile_shift(across, height, shift) + step
+        if size > 9:
+            break
+        wide = tiles_across(across, size)
+        n_tiles = wide * tiles_across(height, size)
+        tile_tokens(best, count, across, size, space.tiles)
+        tried[:] = 0
+        n, bits = cluster(best, count, n_tiles, wide, size, 1, groups, space, tried, out)
+        if bits < least:
+            least = bits
+            found = n
+            best_shift = size
+            labels[:] = tried
+    wide = tiles_across(across, best_shift)
+    n_tiles = wide * tiles_across(height, best_shift)
+    tile_tokens(best, count, across, best_shift, space.tiles)
+    model(best, count, labels, found, space)
+
+    for _ in range(parses):
+        again = parse(coded, across, best_shift, labels, space, near, depth, trial)
+        if again < 0:
+            return SHORT_TOKENS
+        tile_tokens(trial, again, across, best_shift, space.tiles)
+        tried[:] = labels
+        n, bits = cluster(trial, again, n_tiles, wide, best_shift, found, groups, space, tried, out)
+        if bits >= least:
+            break
+        least = bits
+        found = n
+        count = again
+        labels[:] = tried
+        best, trial = trial, best
+
+    shown = used if per_byte(used) > 1 else max(used, 17)
+    start_file(out, space.bits, width, height, space.palette, used, shown, space.scratch)
+    tile_tokens(best, count, across, best_shift, space.tiles)
+    model(best, count, labels, found, space)
+    bits = write_groups(out, labels, n_tiles, wide, best_shift, found, space)
+    needed = space.bits[2] + 32 + (bits >> 3)
+    if needed > out.size:
+        return -max(needed, HEAD)
+    write_group_tokens(out, best, count, labels, space)
+    size_bytes: int = finish_file(out, space.bits)
+    return size_bytes
