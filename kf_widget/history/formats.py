@@ -97,7 +97,11 @@ def _arrow(where: str, file: Path) -> Table:
 
 
 def _csv(where: str, file: Path, roles: Roles, given: Given) -> Table:
-    """Types are fixed before reading: Arrow guesses them from the first block alone and then sticks."""
+    """Types are fixed where the first block tells them, wide enough for any later row.
+
+    Where a row does not fit after all, the columns are read as text, so that whoever looks at the values
+    can name that row.
+    """
     import pyarrow as pa
     import pyarrow.csv as csv
 
@@ -108,19 +112,28 @@ def _csv(where: str, file: Path, roles: Roles, given: Given) -> Table:
     types: dict[str, Any] = {}
     for role, name in found.items():
         kind = guessed.field(name).type
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         if role == "side":
             types[name] = pa.string()
-        elif role != "time" and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        elif role != "time" and number:
             types[name] = pa.float64()
         elif role == "time" and pa.types.is_timestamp(kind):
             types[name] = pa.timestamp("ns", kind.tz)
-        elif role == "time" and not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
+        elif role == "time" and not number and not pa.types.is_null(kind):
             types[name] = pa.string()
-    convert = csv.ConvertOptions(
-        include_columns=list(dict.fromkeys(found.values())), column_types=types, strings_can_be_null=True
-    )
-    table = csv.read_csv(file, parse_options=parse, convert_options=convert)
-    return arrow_table(table)
+
+    def read(types: dict[str, Any]) -> Any:
+        convert = csv.ConvertOptions(
+            include_columns=list(dict.fromkeys(found.values())), column_types=types, strings_can_be_null=True
+        )
+        return csv.read_csv(file, parse_options=parse, convert_options=convert)
+
+    try:
+        return arrow_table(read(types))
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise
+        return arrow_table(read({name: types[name] for name in types if types[name] == pa.string()}))
 
 
 def _delimiter(where: str, file: Path) -> str:

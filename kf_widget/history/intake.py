@@ -82,11 +82,19 @@ def _numbers(what: str, name: str, column: Column) -> npt.NDArray[Any]:
     if not len(column):
         return np.empty(0)
     if values is None or values.dtype.kind not in "iuf":
-        raise TypeError(
-            f"{what}: column {name!r} must hold numbers, got {column.dtype}. Convert it to float64 first."
-        )
+        got = f"{column.dtype} at row 0" if values is not None else _odd_word(column.text)
+        raise TypeError(f"{what}: column {name!r} must hold numbers, got {got}. Convert it to float64 first.")
     kept = values.dtype if values.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     return np.require(values, dtype=kept.newbyteorder("="), requirements=["C", "ALIGNED"])
+
+
+def _odd_word(text: Any) -> str:
+    """The first word that is no number, for a message."""
+    import pyarrow.compute as pc
+
+    number = pc.match_substring_regex(text, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+    row = pc.index(number, False).as_py()
+    return "text at row 0" if row < 0 else f"{text[row].as_py()!r} at row {row}"
 
 
 def _prices(what: str, name: str, columns: dict[str, Column]) -> Floats:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
-import os
-from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,12 +13,14 @@ import numpy as np
 from kf_widget.history.protocol import Floats, Int8s, Ints
 from kf_widget.history.sample_kernels import fill_sessions, walk_sessions
 from kf_widget.history.ticks import Ticks
+from kf_widget.threads import spread
 
 __all__ = ["sample_ticks"]
 
 _TZ: Final = "America/Chicago"
 _STEP: Final = 0.25
 _SESSION_MINUTES: Final = 23 * 60
+_PART_ROWS = 1 << 18  # small enough to keep every core busy to the end
 _DAY = dt.timedelta(days=1)
 
 # Usual trades a minute by Chicago clock: Asia and Europe open, the 7:30 figures, then the U of the day.
@@ -110,10 +111,11 @@ def sample_ticks(
     sizes = np.zeros(256)
     sizes[: sum(k for _, k in _SIZES)] = np.repeat(*np.array(_SIZES, dtype=np.int64).T)
 
-    def fill(part: tuple[int, int]) -> None:
+    def fill(first: int, last: int) -> None:
         scratch = np.empty((3, _SESSION_MINUTES + 1))
         fill_sessions(
-            *part,
+            first,
+            last,
             key,
             open_ns,
             close_ns,
@@ -129,14 +131,9 @@ def sample_ticks(
             side,
         )
 
-    # Parts of about 2**18 rows keep every core busy to the end.
-    cuts = np.unique(np.searchsorted(rows, np.arange(0, n_rows, 1 << 18), side="right") - 1)
-    parts = list(zip(cuts.tolist(), [*cuts[1:].tolist(), len(open_ns)], strict=True))
-    if len(parts) == 1:
-        fill(parts[0])
-    else:
-        with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as threads:
-            list(threads.map(fill, parts))
+    cuts = np.unique(np.searchsorted(rows, np.arange(0, n_rows, _PART_ROWS), side="right") - 1)
+    cuts[0] = 0
+    spread(fill, list(pairwise([*cuts.tolist(), len(open_ns)])))
     return Ticks.from_columns(time_ns, price, size, side, _TZ)
 
 

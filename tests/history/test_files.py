@@ -176,7 +176,11 @@ def test_stamps_in_csv(tmp_path: Path, rows: str) -> None:
         ),
         ("2024-03-14,1\n2024-03-15,\n", ValueError, "column 'price' must be finite, got nan at row 1"),
         ("2024-03-14,1\n2024-03-13,2\n", ValueError, "column 'time' must be in time order.*at row 1"),
-        ("2024-03-14,one\n2024-03-15,two\n", TypeError, "column 'price' must hold numbers, got text"),
+        (
+            "2024-03-14,one\n2024-03-15,two\n",
+            TypeError,
+            "column 'price' must hold numbers, got 'one' at row 0",
+        ),
         (
             "2024-03-14,1\n2024-03-15,2,3\n",
             KfError,
@@ -186,6 +190,22 @@ def test_stamps_in_csv(tmp_path: Path, rows: str) -> None:
 )
 def test_bad_csv(tmp_path: Path, rows: str, error: type[Exception], says: str) -> None:
     (tmp_path / "t.csv").write_text("time,price\n" + rows)
+    with pytest.raises(error, match=says):
+        read_ticks(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "says"),
+    [
+        ("2024-03-14 09:00:00.5,one", TypeError, "column 'price' must hold numbers, got 'one' at row 200000"),
+        ("soon,1", ValueError, "column 'time'.*got 'soon' at row 200000"),
+        ("2024-03-14 09:00:00.5,", ValueError, "column 'price' must be finite, got nan at row 200000"),
+    ],
+)
+def test_a_bad_row_late_in_a_csv_is_named(
+    tmp_path: Path, row: str, error: type[Exception], says: str
+) -> None:
+    (tmp_path / "t.csv").write_text("time,price\n" + "2024-03-14 09:00:00,1\n" * 200_000 + row + "\n")
     with pytest.raises(error, match=says):
         read_ticks(tmp_path / "t.csv")
 

@@ -207,8 +207,10 @@ def test_epoch_numbers_tell_their_unit(unit: str, per_ns: int, dtype: type) -> N
 
 
 def test_float_seconds_keep_their_microseconds() -> None:
-    ticks = Ticks({"time": np.array([1710408600.250001, 1710408601.5]), "price": PRICE[:2]})
-    assert ticks.time_ns.tolist() == [1710408600_250001000, 1710408601_500000000]
+    time = np.array([1710408600.250001, 1710408601.1, 1710408601.5, 1710408602.7])
+    micros = [1710408600_250001, 1710408601_100000, 1710408601_500000, 1710408602_700000]
+    for factor in (1, 1e3):
+        assert Ticks({"time": time * factor, "price": PRICE}).time_ns.tolist() == [us * 1000 for us in micros]
 
 
 @pytest.mark.parametrize(
@@ -448,7 +450,8 @@ def test_unsorted_times_say_how_to_sort() -> None:
 @pytest.mark.parametrize(
     ("price", "says"),
     [
-        (["1", "2", "3", "4"], "must hold numbers, got text"),
+        (["1", "2", "3", "4"], "must hold numbers, got text at row 0"),
+        (["1", None, "n/a", "4"], "must hold numbers, got 'n/a' at row 2"),
         ([True, False, True, True], "must hold numbers, got bool"),
         (TIME, "must hold numbers, got datetime64"),
         ([1, "2", 3, 4], "must hold numbers, got"),
@@ -465,6 +468,18 @@ def test_missing_prices_are_no_numbers() -> None:
     with pytest.raises(ValueError, match="got nan at row 1"):
         Ticks(pl.DataFrame({"time": TIME, "price": [1, None, 3, 4]}))
     assert Ticks({"time": TIME, "price": [Decimal("1.25")] * 4}).price[0] == 1.25
+
+
+def test_missing_times_in_arrow() -> None:
+    for time in (
+        pa.array([TIME[0], None, TIME[2], TIME[3]]),
+        pa.array([dt.date(2024, 1, 1), None, None, None]),
+    ):
+        for table in (pa.table({"time": time, "price": PRICE}), {"time": time, "price": PRICE}):
+            with pytest.raises(
+                ValueError, match=r"column 'time' must have a time in every row, got NaT at row 1"
+            ):
+                Ticks(table)
 
 
 def test_shapes() -> None:
