@@ -11,6 +11,7 @@ screen, where the address is printed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 __all__ = ["lab_arguments", "main"]
+
+_NO_QUESTIONS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     subprocess.run([sys.executable, "-m", "kf_widget", "warm"], check=True)
     folder = Path(tempfile.mkdtemp(prefix="kf_widget-demo-"))
     shutil.copy(chosen.notebook, folder)
+    settings = folder / ".settings"
+    settings.mkdir()
+    (settings / "overrides.json").write_text(json.dumps(_NO_QUESTIONS))
     arguments = lab_arguments(chosen.notebook.name, folder, chosen.port, has_screen(os.environ, sys.platform))
     print(f"\nJupyterLab opens on {folder / chosen.notebook.name}", flush=True)
     print("There: Run > Run All Cells. Here: Ctrl-C ends it.\n", flush=True)
@@ -49,9 +57,9 @@ def lab_arguments(notebook: str, folder: Path, port: int, screen: bool) -> list[
     arguments = [
         "--log-level=WARN",
         f"--ServerApp.root_dir={folder}",
+        f"--LabApp.app_settings_dir={folder / '.settings'}",
         f"--port={port}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
-        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

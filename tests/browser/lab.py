@@ -236,7 +236,6 @@ class Lab:
             f"--ServerApp.root_dir={self.work}",
             "--ServerApp.terminals_enabled=False",
             "--LabApp.expose_app_in_browser=True",
-            "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             f"--ServerApp.jpserver_extensions=kf_widget.server={self._nodelay}",
         ]

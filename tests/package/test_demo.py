@@ -51,20 +51,22 @@ def make_demo(*variables: str) -> Iterator[str]:
 
 
 def first_frame(browser: Browser, address: str) -> str:
-    """Open the address, run all cells by the menu, wait for the chart; gives what the page says."""
+    """Open the address, be asked nothing, run all by the menu, wait for the chart; gives the page's text."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     try:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.goto(address)
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=FRAME_MS)
+        assert page.locator(".jp-Dialog, .jp-toastContainer .Toastify__toast").count() == 0
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("^Run All Cells$")).click()
         view = page.locator(".kf-widget")
         view.wait_for(timeout=FRAME_MS)
         script = "e => Number(e.dataset.frame) > 0"
         page.wait_for_function(script, arg=view.element_handle(), timeout=FRAME_MS)
-        page.get_by_text("Idle", exact=False).first.wait_for(timeout=FRAME_MS)
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=FRAME_MS)
         assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
         return page.locator(".jp-Notebook").inner_text()
     finally:
