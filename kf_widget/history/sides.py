@@ -49,11 +49,17 @@ def sides(what: str, name: str, column: Column) -> Int8s:
         side: Int8s = np.ascontiguousarray(values)
         bad = (side < -1) | (side > 1)
     else:
-        unknown = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
-        allowed = (0, 1) if maker else (-1, 0, 1)
-        bad = ~(np.isin(values, allowed) | unknown)
-        known = np.where(bad | unknown, 0, values).astype(np.int8)
-        side = np.where(unknown, 0, 1 - 2 * known).astype(np.int8) if maker else known
+        bad = (values > 1) | (values < (0 if maker else -1))
+        whole, unknown = values, None
+        if values.dtype.kind == "f":
+            unknown = np.isnan(values)
+            bad |= ~unknown & (values != np.rint(values))
+            whole = np.where(unknown | bad, 0, values)
+        side = whole.astype(np.int8)
+        if maker:
+            side = 1 - 2 * side
+        if unknown is not None:
+            side[unknown] = 0
     if bad.any():
         row = int(np.argmax(bad))
         wanted = "0 or 1" if maker else "-1, 0 or 1"

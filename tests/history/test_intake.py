@@ -349,6 +349,7 @@ def test_an_hour_that_never_was() -> None:
     [
         ("side", [1, -1, 0, 1]),
         ("side", [1.0, -1.0, np.nan, 1.0]),
+        ("is_buyer_maker", [0.0, 1.0, np.nan, 0.0]),
         ("side", ["buy", "SELL", None, "B"]),
         ("side", ["B", "A", "N", "Buy"]),
         ("side", ["b", "s", "", "1"]),
@@ -379,7 +380,9 @@ def test_boolean_makers() -> None:
     [
         ([1, 2, 0, 1], ValueError, "must be -1, 0 or 1, got 2 at row 1"),
         (np.array([1, -3, 0, 1], np.int8), ValueError, "got -3 at row 1"),
-        ([0.5, 1, 0, 1], ValueError, r"got 0.5 at row 0"),
+        ([1, 0.5, 0, 1], ValueError, r"got 0.5 at row 1"),
+        ([1, 0, -np.inf, 1], ValueError, r"got -inf at row 2"),
+        (np.array([1, 0, 200, 1], np.uint8), ValueError, r"got 200 at row 2"),
         (["buy", "sell", "maybe", "buy"], ValueError, "got 'maybe' at row 2"),
         ([True, False, True, True], TypeError, "got bool.*is_buyer_maker"),
         (TIME, TypeError, "must hold sides"),
