@@ -35,6 +35,7 @@ interface Pointer {
 export class Gestures {
   #pointers = new Map<number, Pointer>();
   #zone: Zone = "plot";
+  #box: { readonly left: Css; readonly top: Css } = { left: 0, top: 0 };
   readonly dispose: Removal;
 
   constructor(
@@ -53,9 +54,10 @@ export class Gestures {
     ]);
   }
 
+  /** Where the pointer is on the area, which stays where it was pressed while it is dragged. */
   #place(event: MouseEvent): Pointer {
-    const box = this.area.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
+    if (this.#pointers.size === 0) this.#box = this.area.getBoundingClientRect();
+    return { x: event.clientX - this.#box.left, y: event.clientY - this.#box.top };
   }
 
   #down(event: PointerEvent): void {

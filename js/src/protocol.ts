@@ -32,6 +32,7 @@ export interface Scrub {
   readonly view: string;
   readonly seq: number;
   readonly epoch: number;
+  readonly frame: number;
   readonly x0: HistoryFraction;
   readonly x1: HistoryFraction;
   readonly moving: boolean;
@@ -128,6 +129,11 @@ export interface FrameMessage extends Size<Px> {
   readonly theme: ThemeColours;
   readonly settings: Settings;
   readonly status: string;
+  /**
+   * The kernel takes a look, scrub or ack for the answer to the frame that it names and to all
+   * before it, so that a view on the move need not send acks as well.
+   */
+  readonly implicit_acks?: boolean;
 }
 
 export interface OverviewMessage extends Size<Px> {

@@ -21,6 +21,8 @@ const EXPIRY_MS = 1000;
 /** A pause in the input this long asks for the settled frame. */
 const SETTLE_MS = 120;
 const WAITING_MS = 5000;
+/** So long a frame waits for the next look to acknowledge it; each message costs both sides time. */
+const ACK_DELAY_MS = 30;
 
 export interface SessionEvents {
   /** Hand a message to the kernel; throws when there is none. */
@@ -49,6 +51,9 @@ export class Session {
   /** An input whose outcome only the kernel knows; looks wait for its frame. */
   #jumpSeq = 0;
   #jumpAt = 0;
+  /** A drawn frame that nothing sent has named yet. */
+  #owed: number | null = null;
+  #ack: ReturnType<typeof setTimeout> | undefined;
   #settle: ReturnType<typeof setTimeout> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
@@ -137,8 +142,10 @@ export class Session {
     this.#patience = undefined;
     this.#become("live");
     if (this.#unanswered.length > 0) this.#awaitAnswer();
-    this.acknowledge(frame.frame);
+    if (frame.implicit_acks) this.#owed = frame.frame;
+    else this.acknowledge(frame.frame);
     this.#flush();
+    if (this.#owed !== null) this.#ack ??= setTimeout(() => this.#pay(), ACK_DELAY_MS);
   }
 
   /** A frame has been drawn or dropped: the kernel may send another. */
@@ -152,6 +159,7 @@ export class Session {
   }
 
   dispose(): void {
+    clearTimeout(this.#ack);
     clearTimeout(this.#settle);
     clearTimeout(this.#patience);
     this.#send({ type: "bye", view: this.view });
@@ -174,6 +182,12 @@ export class Session {
       this.#settle = undefined;
       this.#sendWanted(false);
     }, SETTLE_MS);
+  }
+
+  #pay(): void {
+    this.#ack = undefined;
+    if (this.#owed !== null) this.acknowledge(this.#owed);
+    this.#owed = null;
   }
 
   #jump(): number {
@@ -204,14 +218,15 @@ export class Session {
     if (this.#jumpSeq > 0 && performance.now() - this.#jumpAt < EXPIRY_MS) return;
     const seq = this.gestureSeq;
     this.viewport.mark(seq);
-    const common = { view: this.view, seq, epoch: held.epoch, moving };
+    const common = { view: this.view, seq, epoch: held.epoch, frame: held.frame, moving };
     const { x, y } = this.viewport;
     if (this.#scrubbed !== null) {
       const [x0, x1] = this.#scrubbed;
       this.#send({ type: "scrub", ...common, x0, x1 });
     } else {
-      this.#send({ type: "look", ...common, frame: held.frame, x0: x[0], x1: x[1], y });
+      this.#send({ type: "look", ...common, x0: x[0], x1: x[1], y });
     }
+    this.#owed = null;
     this.#sentSeq = seq;
     this.#sentThisFrame = true;
     if (moving && this.#settle === undefined) this.#settleLater();

@@ -233,6 +233,33 @@ describe("frames", () => {
     ]);
   });
 
+  it("are acknowledged by the next look, where the kernel takes it for that", () => {
+    session.hold(FRAME);
+    sent = [];
+    hold(4, 0, { implicit_acks: true });
+    expect(sent).toEqual([]);
+    session.look([0.3, 0.8], null);
+    session.animationFrame();
+    hold(5, 1, { implicit_acks: true });
+    session.look([0.4, 0.9], null);
+    vi.advanceTimersByTime(100);
+    expect(sent.map((m) => ("frame" in m ? [m.type, m.frame] : []))).toEqual([
+      ["look", 4],
+      ["look", 5],
+    ]);
+    hold(6, 2, { implicit_acks: true });
+    hold(7, 2, { implicit_acks: true });
+    vi.advanceTimersByTime(100);
+    expect(sent.slice(2).map((m) => ("frame" in m ? [m.type, m.frame] : []))).toEqual([
+      ["look", 7],
+    ]);
+    hold(8, 2, { implicit_acks: true });
+    vi.advanceTimersByTime(30);
+    expect(sent.at(-1)).toEqual({ type: "ack", view: "v1", frame: 8 });
+    vi.advanceTimersByTime(1000);
+    expect(sent).toHaveLength(4);
+  });
+
   it("for others are not ours", () => {
     expect(messageFor("v1", fromKernel.frame)).toBe(fromKernel.frame);
     expect(messageFor("v2", fromKernel.frame)).toBeNull();
