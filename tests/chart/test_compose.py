@@ -96,7 +96,7 @@ def test_the_tag_has_the_colour_of_the_last_bar() -> None:
 
 def test_time_labels_are_whole_or_absent() -> None:
     subject = bars(100 + np.sin(np.arange(2000) / 50))
-    for shift in range(0, 40):
+    for shift in range(40):
         start = subject.axis.start + shift * MINUTE
         viewport = Viewport(start, start + 500 * MINUTE, None, 700, 300, 1.0, 0.3)
         picture = compose(subject, viewport, Style(), measure)
