@@ -4,7 +4,8 @@ import type { FrameMessage } from "../src/protocol";
 import type { Readout } from "../src/readout";
 import fixture from "../../tests/fixtures/protocol/from_kernel.json";
 
-export const FRAME = fixture.frame as unknown as FrameMessage;
+/** The frame of the fixture, each one to be acknowledged. */
+export const FRAME = { ...fixture.frame, implicit_acks: false } as unknown as FrameMessage;
 
 export function frameOf(changes: Partial<FrameMessage>): FrameMessage {
   return { ...FRAME, ...changes };

@@ -10,8 +10,11 @@ from kf_widget.jit import kernel
 
 __all__ = [
     "bar_boxes",
+    "brick_boxes",
     "candle_boxes",
     "column_boxes",
+    "heikin_ashi",
+    "hollow_boxes",
     "line_points",
     "step_points",
     "tick_boxes",
@@ -90,6 +93,68 @@ def candle_boxes(x0, x1, ohlc, spacing, line_px, log, top, scale, height, wicks,
         bodies[2, i] = left + width
         bodies[3, i] = max(opened, closed) + line_px
         inks[0, i] = inks[1, i] = 1 if ohlc[i, 3] >= ohlc[i, 0] else 0
+
+
+@kernel
+def hollow_boxes(wicks, bodies, filled, line_px, lower, holes):  # type: ignore[no-untyped-def]
+    """Turn candles into hollow ones where they are not filled.
+
+    wicks, bodies : int32 (4, n), as `candle_boxes` left them; a hollow candle's wick ends at its body
+    filled : uint8 (n,)
+    lower : int32 (4, n), overwritten with the wicks below hollow bodies; empty where filled
+    holes : int32 (4, n), overwritten with what is inside; empty where filled or where nothing fits
+    """
+    for i in range(wicks.shape[1]):
+        for k in range(4):
+            lower[k, i] = holes[k, i] = 0
+        if filled[i]:
+            continue
+        lower[0, i], lower[2, i] = wicks[0, i], wicks[2, i]
+        lower[1, i], lower[3, i] = bodies[3, i], max(wicks[3, i], bodies[3, i])
+        wicks[3, i] = max(wicks[1, i], bodies[1, i])
+        holes[0, i], holes[2, i] = bodies[0, i] + line_px, bodies[2, i] - line_px
+        holes[1, i], holes[3, i] = bodies[1, i] + line_px, bodies[3, i] - line_px
+
+
+@kernel
+def heikin_ashi(ohlc, out):  # type: ignore[no-untyped-def]
+    """Heikin-Ashi bars: the close is the mean of the bar, the open the middle of the body before.
+
+    ohlc : float64 (n, 4)
+    out : float64 (n, 4), overwritten; may be `ohlc` itself. The first open is the middle of its body.
+    """
+    for i in range(ohlc.shape[0]):
+        opened, high, low, closed = ohlc[i, 0], ohlc[i, 1], ohlc[i, 2], ohlc[i, 3]
+        # Quarters and halves, not sums: prices near the largest float do not overflow.
+        closing = 0.25 * opened + 0.25 * high + 0.25 * low + 0.25 * closed
+        opening = 0.5 * opened + 0.5 * closed if i == 0 else 0.5 * out[i - 1, 0] + 0.5 * out[i - 1, 3]
+        out[i, 0] = opening
+        out[i, 1] = max(high, max(opening, closing))
+        out[i, 2] = min(low, min(opening, closing))
+        out[i, 3] = closing
+
+
+@kernel
+def brick_boxes(x0, x1, high, low, gap_px, log, top, scale, height, boxes):  # type: ignore[no-untyped-def]
+    """A full rectangle for each brick, as wide as its time, with a gap where there is room for one.
+
+    x0, x1 : float64 (n,), px; high, low : float64 (n,), its edges
+    boxes : int32 (4, n), overwritten with x0, y0, x1, y1
+    """
+    far = 1e8
+    for i in range(x0.size):
+        left = math.floor(min(max(x0[i], -far), far) + 0.5)
+        right = math.floor(min(max(x1[i], -far), far) + 0.5)
+        if right - left > 3 * gap_px:
+            right -= gap_px
+        above = _row(high[i], log, top, scale, height)
+        below = _row(low[i], log, top, scale, height)
+        if below - above > 3 * gap_px:
+            below -= gap_px
+        boxes[0, i] = left
+        boxes[1, i] = above
+        boxes[2, i] = max(right, left + 1)
+        boxes[3, i] = max(below, above + 1)
 
 
 @kernel

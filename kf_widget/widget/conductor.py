@@ -190,12 +190,14 @@ class Conductor:
     def _take(self, view: View, message: say.Message) -> bool:
         match message:
             case say.Look():
+                self._answered(view, message.frame)
                 self._see(view, message.seq, message.moving)
                 anchor = view.anchors.get(message.frame)
                 if anchor is not None and message.epoch >= self.epoch:
                     self._show(moved(anchor, message.x, message.y))
                 return not message.moving
             case say.Scrub():
+                self._answered(view, message.frame)
                 self._see(view, message.seq, message.moving)
                 if message.epoch >= self.epoch:
                     whole = fitted(self.subject.axis)
@@ -224,13 +226,16 @@ class Conductor:
                 view.stale |= message.visible and not view.visible
                 view.visible = message.visible
             case say.Ack():
-                if (took := view.slots.release(message.frame)) is not None:
-                    self.answered_s.append(took)
+                self._answered(view, message.frame)
             case say.Export():
                 self._start(lambda: self._answer_export(view.name, message))
             case say.Bye():
                 self.views.pop(view.name, None)
         return False
+
+    def _answered(self, view: View, frame: int) -> None:
+        if (took := view.slots.release(frame)) is not None:
+            self.answered_s.append(took)
 
     def _see(self, view: View, seq: int, moving: bool) -> None:
         view.seq = max(view.seq, seq)

@@ -1,7 +1,8 @@
 """What the browser and the kernel say to each other, version 1.
 
 JSON content and binary buffers of custom messages; mirrored by js/src/protocol.ts and held equal to it by
-the fixtures in tests/fixtures/protocol. Positions in a message are fractions of the plot rectangle of a
+the fixtures in tests/fixtures/protocol. A look or a scrub names the frame on screen and so answers all
+frames up to it; a frame that nothing follows is answered by an ack. Positions in a message are fractions of the plot rectangle of a
 frame that the browser holds: x from the left edge of the plot with its overscan to the right one, y from
 top to bottom. No time passes through JavaScript.
 """
@@ -137,10 +138,11 @@ class Look(Message):
 
 @dataclass(frozen=True, slots=True)
 class Scrub(Message):
-    """The window that is wanted, in fractions of the whole history."""
+    """The window that is wanted, in fractions of the whole history; `frame` is the one on screen."""
 
     seq: int
     epoch: int
+    frame: int
     x: tuple[float, float]
     moving: bool
 
@@ -150,6 +152,7 @@ class Scrub(Message):
             view,
             _count(content, "seq"),
             _count(content, "epoch"),
+            _count(content, "frame"),
             (_number(content, "x0"), _number(content, "x1")),
             bool(content.get("moving")),
         )
@@ -200,7 +203,7 @@ class Dark(Message):
 
 @dataclass(frozen=True, slots=True)
 class Ack(Message):
-    """A frame was drawn or dropped; its slot is free."""
+    """A frame was drawn or dropped; it and those before it are answered."""
 
     frame: int
 
@@ -308,6 +311,7 @@ def frame_content(
             "bottom": prices.bottom,
             "scale": prices.kind,
             "decimals": picture.decimals,
+            "step": picture.step,
             "margin_top": MARGIN_TOP,
             "margin_bottom": MARGIN_BOTTOM,
         },
@@ -336,4 +340,5 @@ def frame_content(
         },
         "settings": settings,
         "status": status,
+        "implicit_acks": True,
     }

@@ -58,9 +58,14 @@ class Slots:
         self._sent[frame] = self._clock()
 
     def release(self, frame: int) -> float | None:
-        """The frame was answered; seconds it took, None where it was unknown."""
-        at = self._sent.pop(frame, None)
-        return None if at is None else self._clock() - at
+        """The frame and all before it were answered; seconds the newest of them took, None without any."""
+        answered = [sent for sent in self._sent if sent <= frame]
+        if not answered:
+            return None
+        took = self._clock() - self._sent[max(answered)]
+        for sent in answered:
+            del self._sent[sent]
+        return took
 
 
 class Job:

@@ -99,12 +99,16 @@ def test_newest_wins_and_two_are_in_flight_at_most(browser: Browser) -> None:
     browser.look(0.3, 0.5)
     browser.run()
     assert [f["seq"] for f in browser.frames()] == [0, 2], "one frame for two gestures"
-    browser.look(0.3, 0.4)
+    first, second = (frame["frame"] for frame in browser.frames())
+    browser.conductor.fit()
     browser.run()
     assert len(browser.frames()) == 2, "both slots are taken"
-    browser.ack(browser.frames()[0]["frame"])
+    browser.ack(first)
     browser.run()
-    assert browser.frames()[-1]["seq"] == 3
+    assert len(browser.frames()) == 3
+    browser.look(0.3, 0.4, frame=second)
+    browser.run()
+    assert browser.frames()[-1]["seq"] == 3, "a look answers the frame that it names and those before"
 
 
 def test_a_gesture_of_an_older_epoch_is_covered_but_not_followed(browser: Browser) -> None:
