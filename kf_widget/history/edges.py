@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from kf_widget.history.index import RangeIndex
     from kf_widget.history.protocol import History
 
-__all__ = ["calendar_rule", "ceil_time", "floor_time", "most_bars", "row_edges", "time_edges"]
+__all__ = [
+    "calendar_rule",
+    "ceil_time",
+    "floor_time",
+    "most_bars",
+    "require_volume",
+    "row_edges",
+    "step_of",
+    "time_edges",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -136,17 +145,33 @@ def row_edges(timeframe: Timeframe, history: History, start_row: int, stop_row: 
         step = int(timeframe.step)
         edges = np.arange(start_row // step * step, -(-stop_row // step) * step + 1, step)
         return np.unique(np.minimum(edges, n_rows))
+    require_volume(timeframe, history)
+    return _crossings(history.index, timeframe, start_row, stop_row)
+
+
+def require_volume(timeframe: Timeframe, history: History) -> None:
+    """Raise a ValueError unless the history has the volume that the timeframe counts."""
     if history.volume is None:
         raise ValueError(
             f"timeframe: {str(timeframe)!r} must have a volume to count, got a history without one."
             " Name its size or volume column, or count ticks, as in '100t'."
         )
-    return _crossings(history.index, timeframe, start_row, stop_row)
+
+
+def step_of(timeframe: Timeframe, total: float) -> float:
+    """Step of a volume or value timeframe, checked against the history's total."""
+    step = float(timeframe.step)
+    if not 0 <= total / step < 1e15:
+        raise ValueError(
+            f"timeframe: {str(timeframe)!r} must be a part of the history's total that float64 can count, and"
+            f" that total not negative, got {total:g}. Take another step."
+        )
+    return step
 
 
 def _crossings(index: RangeIndex, timeframe: Timeframe, start_row: int, stop_row: int) -> Ints:
     arrays = index.arrays
-    n_rows, step = len(index), float(timeframe.step)
+    n_rows = len(index)
     by_value = timeframe.kind == "value"
     prices = arrays.close if by_value else arrays.close[:0]
     leaves = (arrays.volume, prices, _value_sums(index) if by_value else arrays.node_sum, arrays.level_start)
@@ -155,11 +180,7 @@ def _crossings(index: RangeIndex, timeframe: Timeframe, start_row: int, stop_row
     def total(row: int) -> float:
         return float(total_before(*leaves, row, buffer))
 
-    if not 0 <= total(n_rows) / step < 1e15:
-        raise ValueError(
-            f"timeframe: {str(timeframe)!r} must be a part of the history's total that float64 can count, and"
-            f" that total not negative, got {total(n_rows):g}. Take another step."
-        )
+    step = step_of(timeframe, total(n_rows))
 
     def crossing(multiple: float) -> int:
         return int(find_crossing(*leaves, multiple * step, 0, n_rows, buffer))

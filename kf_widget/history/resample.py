@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.errors import KfError
+from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.choices import choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
 from kf_widget.history.scan_kernels import count_bars, scan_bars, scan_edges
@@ -19,27 +20,14 @@ if TYPE_CHECKING:
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.history.zones import Zone
 
-__all__ = ["BACKENDS", "resample"]
+__all__ = ["BACKENDS", "bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 BACKENDS: Final = ("auto", "cpu", "gpu")
 _LEVELS: Final = 11  # 64 ** 11 rows are more than int64 counts
-_ROW_GRAIN: Final = 1 << 18
 _BAR_GRAIN: Final = 4096
-# A bar through the index costs as much as scanning this many rows.
-_INDEX_BAR_ROWS: Final = 700
-
-
-class _Columns(NamedTuple):
-    time_ns: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    counts: Ints
 
 
 def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = "auto") -> Bars:
@@ -50,25 +38,29 @@ def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = 
     history : ticks, or bars to merge; the count of merged bars is the sum of their counts.
     timeframe : what cuts; time kinds cut by the clock of `zone`, others from the start of the history.
     zone : time zone of the days and of the result.
-    backend : "auto", "cpu" or "gpu"; the result is the same bit for bit.
+    backend : "auto" takes the way that is fastest on this machine by what `run_autotune` measured, or by
+        what is usual; "cpu" leaves the GPU out, "gpu" insists on it. The result is the same bit for bit.
 
     Raises
     ------
     ValueError : an unknown backend, or a timeframe that needs a volume that is not there.
-    KfError : "gpu" where there is none.
+    KfError : "gpu" where none can be used; says why.
     """
-    from kf_widget.history.bars import Bars
-
     if backend not in BACKENDS:
         raise ValueError(
             f"resample: backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}."
         )
     if backend == "gpu":
-        raise KfError(
-            "resample: backend 'gpu' was asked for, but no GPU backend is installed. Install it with"
-            " `pip install 'kf_widget[gpu]'`, or take backend='auto'."
-        )
-    columns = _cpu_columns(history, timeframe, zone)
+        from kf_widget.history.gpu import gpu_columns
+
+        return bars_of(history, timeframe, zone, gpu_columns(history, timeframe, zone))
+    return bars_of(history, timeframe, zone, _columns(history, timeframe, zone, backend == "auto"))
+
+
+def bars_of(history: History, timeframe: Timeframe, zone: Zone, columns: BarColumns) -> Bars:
+    """The result of `resample` from its columns, by whatever way these were made."""
+    from kf_widget.history.bars import Bars
+
     counted = getattr(history, "count", None)
     if counted is not None and len(columns.counts):
         columns = columns._replace(counts=_merged(counted, columns.counts))
@@ -86,24 +78,54 @@ def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = 
     )
 
 
-def _cpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> _Columns:
-    if not len(history):
+def cpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
+    """Columns of the bars by the CPU's faster way."""
+    return _columns(history, timeframe, zone, False)
+
+
+def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> BarColumns:
+    n_rows = len(history)
+    if not n_rows:
         return _empty(0)
+    edges = None
+    if timeframe.by_time:
+        n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
+    else:
+        edges = row_edges(timeframe, history, 0, n_rows)
+        n_bars = len(edges) - 1
+    way = choices().way(n_rows, n_bars, indexed=getattr(history, "_index", True) is not None, gpu=gpu)
+    if way == "gpu":
+        from kf_widget.history.gpu import gpu_columns
+
+        return gpu_columns(history, timeframe, zone)
+    return (
+        index_columns(history, timeframe, zone, edges)
+        if way == "index"
+        else scan_columns(history, timeframe, zone, edges)
+    )
+
+
+def index_columns(
+    history: History, timeframe: Timeframe, zone: Zone, edges: Ints | None = None
+) -> BarColumns:
+    """Columns of the bars of a history that is not empty, each bar through the index."""
     if not timeframe.by_time:
-        edges = row_edges(timeframe, history, 0, len(history))
-        if len(edges) * _INDEX_BAR_ROWS < len(history):
-            return _through_index(history, edges, history.time_ns[edges[:-1]])
-        return _scan_rows(history, edges)
-    first, last = int(history.time_ns[0]), int(history.time_ns[-1])
-    if most_bars(timeframe, first, last) * _INDEX_BAR_ROWS < len(history):
-        instants = time_edges(timeframe, zone, first, last + 1)
-        rows = history.index.rows(instants)
-        full = np.diff(rows) > 0
-        return _through_index(history, np.append(rows[:-1][full], rows[-1]), instants[:-1][full])
-    return _scan_times(history, timeframe, zone)
+        edges = row_edges(timeframe, history, 0, len(history)) if edges is None else edges
+        return _through_index(history, edges, history.time_ns[edges[:-1]])
+    instants = time_edges(timeframe, zone, int(history.time_ns[0]), int(history.time_ns[-1]) + 1)
+    rows = history.index.rows(instants)
+    full = np.diff(rows) > 0
+    return _through_index(history, np.append(rows[:-1][full], rows[-1]), instants[:-1][full])
 
 
-def _through_index(history: History, edges: Ints, starts: Ints) -> _Columns:
+def scan_columns(history: History, timeframe: Timeframe, zone: Zone, edges: Ints | None = None) -> BarColumns:
+    """Columns of the bars of a history that is not empty, in one pass over its rows."""
+    if timeframe.by_time:
+        return _scan_times(history, timeframe, zone)
+    return _scan_rows(history, row_edges(timeframe, history, 0, len(history)) if edges is None else edges)
+
+
+def _through_index(history: History, edges: Ints, starts: Ints) -> BarColumns:
     """Bars between row edges, each read from the index: a microsecond a bar, whatever its length."""
     n_bars = len(edges) - 1
     ohlc, volume, count = np.empty((n_bars, 4)), np.empty(n_bars), np.empty(n_bars, np.int64)
@@ -116,10 +138,10 @@ def _through_index(history: History, edges: Ints, starts: Ints) -> _Columns:
 
     spread(fill, split(0, n_bars, grain=_BAR_GRAIN))
     open, high, low, close = (column.copy() for column in ohlc.T)
-    return _Columns(starts, open, high, low, close, volume, count)
+    return BarColumns(starts, open, high, low, close, volume, count)
 
 
-def _scan_rows(history: History, edges: Ints) -> _Columns:
+def _scan_rows(history: History, edges: Ints) -> BarColumns:
     """Bars between row edges, each read from its rows."""
     out = _empty(len(edges) - 1)
     columns, edges = _inputs(history), frozen(edges)
@@ -130,7 +152,7 @@ def _scan_rows(history: History, edges: Ints) -> _Columns:
     return out
 
 
-def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> _Columns:
+def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
     """Bars of time in one pass over the rows.
 
     The bars are counted first: that reads the times alone, and it is cheaper than growing or moving
@@ -140,7 +162,7 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> _Columns:
     time_ns = columns[0]
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
-    cuts = split(0, len(time_ns), grain=_ROW_GRAIN)
+    cuts = split(0, len(time_ns), grain=choices().scan_grain)
     begins = floor_time(timeframe, zone, time_ns[[start for start, _ in cuts]])
     firsts = np.unique(np.searchsorted(time_ns, begins))
     pieces = list(zip(firsts.tolist(), [*firsts[1:].tolist(), len(time_ns)], strict=True))
@@ -159,9 +181,9 @@ def _inputs(history: History) -> tuple[npt.NDArray[Any], ...]:
     return tuple(frozen(column) for column in columns)
 
 
-def _empty(n_bars: int) -> _Columns:
+def _empty(n_bars: int) -> BarColumns:
     open, high, low, close, volume = (np.empty(n_bars) for _ in range(5))
-    return _Columns(np.empty(n_bars, np.int64), open, high, low, close, volume, np.empty(n_bars, np.int64))
+    return BarColumns(np.empty(n_bars, np.int64), open, high, low, close, volume, np.empty(n_bars, np.int64))
 
 
 def _scratch() -> tuple[Floats, Floats, Ints]:

@@ -5,7 +5,7 @@ Rows are reduced by blocks of 64, as far as a bar covers them, and sums follow t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from kf_widget.history.run_kernels import (
     run_sum,
 )
 from kf_widget.jit import kernel
+
+if TYPE_CHECKING:
+    from kf_widget.history.bar_columns import BarColumns
 
 __all__ = ["count_bars", "scan_bars", "scan_edges"]
 
@@ -162,7 +165,7 @@ def scan_bars(
     columns: Any,
     start_row: int,
     stop_row: int,
-    out: Any,
+    out: BarColumns,
     bar: int,
     buffer: npt.NDArray[np.float64],
     pending: npt.NDArray[np.float64],
@@ -172,7 +175,7 @@ def scan_bars(
 
     kind, step, from_ns, offset_ns : as `calendar_kernels.stretch` takes them
     columns : (time_ns, open, high, low, close, volume) of the history, volume (0,) when there is none
-    out : (time_ns, open, high, low, close, volume, count), overwritten from `bar` on
+    out : overwritten from `bar` on
     buffer, pending, filled : as in `_scan_bar`
     """
     time_ns, opens, high, low, close, volume = columns
@@ -202,7 +205,7 @@ def scan_edges(
     columns: Any,
     start_bar: int,
     stop_bar: int,
-    out: Any,
+    out: BarColumns,
     buffer: npt.NDArray[np.float64],
     pending: npt.NDArray[np.float64],
     filled: npt.NDArray[np.int64],

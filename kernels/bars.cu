@@ -1,0 +1,319 @@
+// OHLCV of the rows between neighbouring edges, in one pass over the rows.
+//
+// A superblock is 4,096 rows. A bar within one superblock is made by `bars_inside`: up to eight rows by one
+// lane, more by eight lanes. A longer bar has one piece in each superblock that it touches: `bar_pieces`
+// makes them, a thread block a superblock, however long the bar; `level_up` adds levels above them, and
+// `merge_bars` joins each bar's pieces. So no bar is too long or too short for the device, and a history
+// that comes in chunks of whole superblocks needs nothing but the pieces of the chunks before.
+
+// Bars that lie within one superblock; of longer ones the open, close and count.
+//
+// open, high, low, close : float64, rows [row0, row1); row0 a multiple of 4,096
+// size : SIZE_T, likewise, or null
+// edges : int64 (n_bars + 1,), non-decreasing; the first may lie before row0, the last beyond row1
+// per_warp : bars a warp takes, 1 to 32
+// out_* : (n_bars,), overwritten; NaN, 0.0 and 0 where the bar is empty; where a bar begins before row0 or
+//         ends beyond row1, its open or its close is left as it is
+extern "C" __global__ void __launch_bounds__(256) bars_inside(
+    const double *__restrict__ open, const double *__restrict__ high, const double *__restrict__ low,
+    const double *__restrict__ close, const SIZE_T *__restrict__ size, int64 row0, int64 row1,
+    const int64 *__restrict__ edges, int64 n_bars, int per_warp, double *__restrict__ out_open,
+    double *__restrict__ out_high, double *__restrict__ out_low, double *__restrict__ out_close,
+    double *__restrict__ out_volume, int64 *__restrict__ out_count
+) {
+    __shared__ int64 long_start[8][32];
+    __shared__ int long_rows[8][32];
+    __shared__ int long_bar[8][32];
+    __shared__ double sums[32][GROUP];
+    const int warp = threadIdx.x >> 5, lane = lane_of_warp();
+    const int64 first_bar = ((int64)blockIdx.x * 8 + warp) * per_warp;
+    const int64 bar = first_bar + lane;
+    bool is_long = false;
+    int64 start = 0, stop = 0;
+    if (lane < per_warp && bar < n_bars) {
+        start = edges[bar];
+        stop = edges[bar + 1];
+        const int64 rows = stop - start;
+        out_count[bar] = rows > 0 ? rows : 0;
+        if (rows <= 0) {
+            out_open[bar] = out_high[bar] = out_low[bar] = out_close[bar] = nan_value();
+            out_volume[bar] = 0.0;
+        } else {
+            if (start >= row0) out_open[bar] = open[start - row0];
+            if (stop <= row1) out_close[bar] = close[stop - 1 - row0];
+            const bool inside = (start >> SUPER_SHIFT) == ((stop - 1) >> SUPER_SHIFT);
+            is_long = inside && rows > 8;
+            if (inside && !is_long) {
+                const int64 at = start - row0;
+                double highest = high[at], lowest = low[at];
+                double v[8];
+                // A short bar may straddle two blocks: each sums its own rows, then left + right.
+                const int64 cut = (start | (GROUP - 1)) + 1;
+                const int left = stop <= cut ? (int)rows : (int)(cut - start);
+#pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    if (i < rows) {
+                        highest = higher(highest, high[at + i]);
+                        lowest = lower(lowest, low[at + i]);
+                    }
+                    v[i] = size && i < left ? (double)size[at + i] : 0.0;
+                }
+                double sum = ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+                if (left < rows && size) {
+#pragma unroll
+                    for (int i = 0; i < 8; i++) v[i] = left + i < rows ? (double)size[at + left + i] : 0.0;
+                    sum += ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+                }
+                out_high[bar] = highest;
+                out_low[bar] = lowest;
+                out_volume[bar] = sum;
+            }
+        }
+    }
+    const uint32 longs = __ballot_sync(ALL_LANES, is_long);
+    if (is_long) {
+        const int slot = __popc(longs & ((1u << lane) - 1u));
+        long_start[warp][slot] = start - row0;
+        long_rows[warp][slot] = (int)(stop - start);
+        long_bar[warp][slot] = lane;
+    }
+    __syncwarp();
+    const int n_long = __popc(longs);
+    const uint32 mask = group_mask();
+    double *slots = sums[threadIdx.x >> 3];
+    for (int item = lane >> 3; item < n_long; item += 4) {
+        const int64 from = long_start[warp][item];
+        const int64 to = from + long_rows[warp][item];
+        const int64 first_block = from >> SHIFT;
+        const int blocks = (int)(((to - 1) >> SHIFT) - first_block) + 1;
+        double highest = -infinity(), lowest = infinity(), sum = 0.0;
+        for (int i = 0; i < blocks; i++) {
+            const int64 a = (first_block + i) << SHIFT;
+            const Piece piece = group_piece(
+                high, low, size, from > a ? from : a, to < a + GROUP ? to : a + GROUP, mask
+            );
+            highest = higher(highest, piece.high);
+            lowest = lower(lowest, piece.low);
+            if (blocks <= 2) sum += piece.sum;
+            else if (lane_of_group() == 0) slots[i] = piece.sum;
+        }
+        if (blocks > 2) {
+            double v[8];
+            __syncwarp(mask);
+#pragma unroll
+            for (int k = 0; k < 8; k++) {
+                const int i = lane_of_group() + 8 * k;
+                v[k] = i < blocks ? slots[i] : 0.0;
+            }
+            __syncwarp(mask);
+            sum = fold_lanes(v, mask);
+        }
+        if (lane_of_group() == 0) {
+            const int64 to_bar = first_bar + long_bar[warp][item];
+            out_high[to_bar] = highest;
+            out_low[to_bar] = lowest;
+            out_volume[to_bar] = sum;
+        }
+    }
+}
+
+// For each superblock from the one of row0 on, and one beyond: the first edge at or after its first row.
+//
+// edges : int64 (n_edges,); out : int64 (n_supers + 1,), overwritten
+extern "C" __global__ void super_edges(
+    const int64 *__restrict__ edges, int64 n_edges, int64 row0, int64 n_supers, int64 *__restrict__ out
+) {
+    const int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i <= n_supers) out[i] = first_at_least(edges, 0, n_edges, row0 + (i << SUPER_SHIFT), false);
+}
+
+// Rows [start, stop) of one superblock, by 128 threads; every thread must come here. Thread 0 has the result.
+__device__ inline Piece super_piece(
+    const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
+    int64 start, int64 stop, double *sums, double *highs, double *lows
+) {
+    const int group = threadIdx.x >> 3;
+    const uint32 mask = group_mask();
+    const int64 first_block = start >> SHIFT;
+    const int blocks = (int)(((stop - 1) >> SHIFT) - first_block) + 1;
+    if (threadIdx.x < GROUP) sums[threadIdx.x] = 0.0;
+    __syncthreads();
+    double highest = -infinity(), lowest = infinity();
+    for (int i = group; i < blocks; i += 16) {
+        const int64 a = (first_block + i) << SHIFT;
+        const Piece piece = group_piece(
+            high, low, size, start > a ? start : a, stop < a + GROUP ? stop : a + GROUP, mask
+        );
+        highest = higher(highest, piece.high);
+        lowest = lower(lowest, piece.low);
+        if (lane_of_group() == 0) sums[i] = piece.sum;
+    }
+    if (lane_of_group() == 0) {
+        highs[group] = highest;
+        lows[group] = lowest;
+    }
+    __syncthreads();
+    Piece whole = {highest, lowest, 0.0};
+    if (threadIdx.x < LANES) {
+        double v[8];
+#pragma unroll
+        for (int k = 0; k < 8; k++) v[k] = sums[threadIdx.x + 8 * k];
+        whole.sum = fold_lanes(v, mask);
+        whole.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
+        whole.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
+    }
+    __syncthreads();
+    return whole;
+}
+
+// The pieces of bars that leave their superblock; a thread block of 128 a superblock.
+//
+// edges, starts : as given to and by `super_edges`
+// rest_* : float64 (n_supers,), the piece of the bar that comes in from the left; -inf, inf, 0.0 without one
+// head_* : float64 (n_supers,), the piece of the bar that begins here and goes on to the right, likewise
+// bar_of, first_of, last_of : int64 (n_supers + 1,), that bar, -1 without one, and the superblocks that it
+//         begins and ends in; the last entries are of the bar that comes in from before row0
+// All of these are of the superblocks from row0, that is from first_super on, and are overwritten.
+extern "C" __global__ void __launch_bounds__(128) bar_pieces(
+    const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
+    int64 row0, int64 row1, const int64 *__restrict__ edges, int64 n_bars, const int64 *__restrict__ starts,
+    double *__restrict__ rest_high, double *__restrict__ rest_low, double *__restrict__ rest_sum,
+    double *__restrict__ head_high, double *__restrict__ head_low, double *__restrict__ head_sum,
+    int64 *__restrict__ bar_of, int64 *__restrict__ first_of, int64 *__restrict__ last_of, int64 first_super
+) {
+    __shared__ double sums[GROUP];
+    __shared__ double highs[16];
+    __shared__ double lows[16];
+    const int64 super = blockIdx.x;
+    const int64 first_row = row0 + (super << SUPER_SHIFT);
+    const int64 end_row = first_row + SUPER;
+    const int64 stop_row = end_row < row1 ? end_row : row1;
+    const int64 next = starts[super];
+    const int64 bar = starts[super + 1] - 1;
+    Piece rest = {-infinity(), infinity(), 0.0};
+    Piece head = rest;
+    if (next > 0 && next <= n_bars && edges[next] > first_row) {
+        const int64 stop = edges[next] < stop_row ? edges[next] : stop_row;
+        rest = super_piece(high, low, size, first_row - row0, stop - row0, sums, highs, lows);
+    }
+    const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row;
+    if (leaves) head = super_piece(high, low, size, edges[bar] - row0, stop_row - row0, sums, highs, lows);
+    if (threadIdx.x == 0) {
+        rest_high[super] = rest.high;
+        rest_low[super] = rest.low;
+        rest_sum[super] = rest.sum;
+        head_high[super] = head.high;
+        head_low[super] = head.low;
+        head_sum[super] = head.sum;
+        bar_of[super] = leaves ? bar : -1;
+        first_of[super] = first_super + super;
+        last_of[super] = leaves ? (edges[bar + 1] - 1) >> SUPER_SHIFT : -1;
+        if (super == 0) {
+            const bool enters = edges[0] < row0 && edges[1] > row0;
+            bar_of[gridDim.x] = enters ? 0 : -1;
+            first_of[gridDim.x] = edges[0] >> SUPER_SHIFT;
+            last_of[gridDim.x] = (edges[1] - 1) >> SUPER_SHIFT;
+        }
+    }
+}
+
+// Nodes [first, stop) of one level from the level under it, eight lanes a node.
+//
+// high, low, sum : float64, levels one after the other; children [below, here), nodes from `here` on
+extern "C" __global__ void level_up(
+    double *high, double *low, double *sum, int64 below, int64 here, int64 first, int64 stop
+) {
+    const int64 node = first + (((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 3);
+    if (node >= stop) return;
+    const int64 n_children = here - below;
+    const int64 start = node << SHIFT;
+    const int64 end = start + GROUP < n_children ? start + GROUP : n_children;
+    const uint32 mask = group_mask();
+    double h = -infinity(), l = infinity(), v[8];
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        const int64 child = start + lane_of_group() + 8 * k;
+        v[k] = 0.0;
+        if (child < end) {
+            h = higher(h, high[below + child]);
+            l = lower(l, low[below + child]);
+            v[k] = sum[below + child];
+        }
+    }
+    h = group_high(h, mask);
+    l = group_low(l, mask);
+    const double s = fold_lanes(v, mask);
+    if (lane_of_group() == 0) {
+        high[here + node] = h;
+        low[here + node] = l;
+        sum[here + node] = s;
+    }
+}
+
+// Join the pieces of bars that touch several superblocks; eight lanes a bar.
+//
+// high, low, sum : float64, the `rest` pieces of all superblocks and, above them, their levels
+// level_start : int64 (n_levels + 1,), where each begins
+// head_* : float64, the pieces that such bars begin with, by superblock
+// bar_of, first_of, last_of : int64 (n_items,), which bar from which to which superblock; skipped where -1,
+//         and where the bar goes on to stop_super, whose piece is not there yet
+// out_high, out_low, out_volume : float64, overwritten for these bars
+extern "C" __global__ void merge_bars(
+    const double *__restrict__ high, const double *__restrict__ low, const double *__restrict__ sum,
+    const int64 *__restrict__ level_start, const double *__restrict__ head_high,
+    const double *__restrict__ head_low, const double *__restrict__ head_sum,
+    const int64 *__restrict__ bar_of, const int64 *__restrict__ first_of, const int64 *__restrict__ last_of,
+    int64 n_items, int64 stop_super, double *__restrict__ out_high, double *__restrict__ out_low,
+    double *__restrict__ out_volume
+) {
+    const int64 item = ((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 3;
+    if (item >= n_items || bar_of[item] < 0 || last_of[item] >= stop_super) return;
+    const int lane = lane_of_group();
+    const uint32 mask = group_mask();
+    int64 left = first_of[item], right = last_of[item];
+    double left_sum = head_sum[left], right_sum = sum[right];
+    double highest = higher(head_high[left], high[right]);
+    double lowest = lower(head_low[left], low[right]);
+    for (int level = 0;; level++) {
+        const int64 base = level_start[level];
+        const int64 left_group = left >> SHIFT, right_group = right >> SHIFT;
+        const bool meet = left_group == right_group;
+        // Left of the gap: slot 0 is what the left end has come to, then whole nodes; the right end likewise.
+        const int64 left_stop = meet ? right : (left_group + 1) << SHIFT;
+        double v[8];
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            const int64 node = left + lane + 8 * k;
+            v[k] = 0.0;
+            if (node == left) v[k] = left_sum;
+            else if (node < left_stop) {
+                v[k] = sum[base + node];
+                highest = higher(highest, high[base + node]);
+                lowest = lower(lowest, low[base + node]);
+            } else if (meet && node == right) v[k] = right_sum;
+        }
+        left_sum = fold_lanes(v, mask);
+        if (meet) break;
+        const int64 first = right_group << SHIFT;
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            const int64 node = first + lane + 8 * k;
+            v[k] = 0.0;
+            if (node < right) {
+                v[k] = sum[base + node];
+                highest = higher(highest, high[base + node]);
+                lowest = lower(lowest, low[base + node]);
+            } else if (node == right) v[k] = right_sum;
+        }
+        right_sum = fold_lanes(v, mask);
+        left = left_group;
+        right = right_group;
+    }
+    highest = group_high(highest, mask);
+    lowest = group_low(lowest, mask);
+    if (lane == 0) {
+        out_high[bar_of[item]] = highest;
+        out_low[bar_of[item]] = lowest;
+        out_volume[bar_of[item]] = left_sum;
+    }
+}

@@ -1,0 +1,25 @@
+"""What every way to resample gives: bars as plain columns on the host."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kf_widget.history.protocol import Floats, Ints
+
+__all__ = ["BarColumns"]
+
+
+class BarColumns(NamedTuple):
+    """Bars in the order of `Bars.from_columns`.
+
+    time_ns : int64 (n_bars,), start of each bar; counts : int64, its rows
+    open, high, low, close, volume : float64; the volume is 0.0 where the history has none
+    """
+
+    time_ns: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    counts: Ints

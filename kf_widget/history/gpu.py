@@ -1,0 +1,183 @@
+"""The GPU's way to resample: histories kept on the device, and histories that stream through it."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kf_widget.errors import KfWarning
+from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.edges import calendar_rule, most_bars, row_edges
+from kf_widget.history.gpu_device import Device, find_device
+from kf_widget.history.gpu_kernels import fill_bar_rows, fill_stretches
+from kf_widget.history.gpu_scan import SUPER, DeviceColumns, Pieces, scan_rows
+from kf_widget.history.index import frozen
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+from kf_widget.threads import split, spread
+
+if TYPE_CHECKING:
+    from kf_widget.history.protocol import History
+
+__all__ = ["Stretches", "gpu_columns", "stream_columns", "stretches_of"]
+
+Ints = npt.NDArray[np.int64]
+
+_LOWEST: Final = -(1 << 63)
+_ROW_GRAIN: Final = 1 << 18
+# 8 million ticks are 96 MB: two milliseconds of the fastest link, a hundred times a chunk's launches.
+_CHUNK_ROWS: Final = 1 << 23
+_LEAST_ROWS: Final = 1 << 18
+_lock = threading.Lock()
+
+
+class Stretches(NamedTuple):
+    """Time in which bars lie on an even grid.
+
+    starts : int64 (n + 1,), UTC nanoseconds, the last an end; widths : int64 (n,), of the bars
+    first_bar : int64 (n + 1,), number of each one's first bar, the last the number of bars
+    """
+
+    starts: Ints
+    widths: Ints
+    first_bar: Ints
+
+
+@functools.lru_cache(maxsize=64)
+def stretches_of(timeframe: Timeframe, zone: Zone, first: int, last: int) -> Stretches:
+    """The calendar of a timeframe from one instant to another, as even grids; kept for the next call."""
+    kind, step, from_ns, offset_ns = calendar_rule(timeframe, zone, first, last)
+    room = 256
+    while True:
+        starts, widths = np.empty(room, np.int64), np.empty(room, np.int64)
+        rule = (kind, step, frozen(from_ns), frozen(offset_ns))
+        n = int(fill_stretches(*rule, first, last, starts, widths))
+        if n >= 0:
+            break
+        room *= 8
+    starts, widths = starts[: n + 1].copy(), widths[:n].copy()
+    bars = -(-np.diff(starts) // widths)
+    return Stretches(frozen(starts), frozen(widths), frozen(np.concatenate([[0], np.cumsum(bars)])))
+
+
+def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
+    """Bars of a history that lies on the host, by the GPU of this process.
+
+    Where the device's memory is short the chunks get smaller, and in the end the CPU does the work; one
+    `KfWarning` says so.
+
+    Raises
+    ------
+    KfError : no GPU can be used; says why.
+    """
+    device = find_device()
+    chunk_rows = _CHUNK_ROWS
+    with _lock:  # one history at a time: two would share the link and the pinned buffers
+        while True:
+            try:
+                columns = stream_columns(device, history, timeframe, zone, chunk_rows)
+                break
+            except device.out_of_memory:
+                device.give_back()
+                if chunk_rows == _LEAST_ROWS:
+                    columns = None
+                    break
+                chunk_rows //= 2
+    if columns is None:
+        from kf_widget.history.resample import cpu_columns
+
+        warnings.warn("resample: the GPU's memory is full; the CPU did the work.", KfWarning, stacklevel=2)
+        return cpu_columns(history, timeframe, zone)
+    if chunk_rows < _CHUNK_ROWS:
+        warnings.warn(
+            f"resample: the GPU's memory is short; it held {chunk_rows:,} rows at a time.",
+            KfWarning,
+            stacklevel=2,
+        )
+    return columns
+
+
+def stream_columns(
+    device: Device, history: History, timeframe: Timeframe, zone: Zone, chunk_rows: int = _CHUNK_ROWS
+) -> BarColumns:
+    """Bars of a history that lies on the host; prices and sizes travel to the device, times do not.
+
+    Parameters
+    ----------
+    chunk_rows : rows on the device at once, a multiple of 4,096; twice as many are held.
+    """
+    n_rows = len(history)
+    begins, most = _cutter(history, timeframe, zone)
+    out = BarColumns(np.empty(most, np.int64), *(np.empty(most) for _ in range(5)), np.empty(most, np.int64))
+    cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(0, n_rows, chunk_rows)]
+    prices = (history.open, history.high, history.low, history.close)
+    one_price = all(price is history.open for price in prices)
+    hosts = list(prices[:1] if one_price else prices)
+    if history.volume is not None:
+        hosts.append(history.volume)
+    done, open_row, open_time = 0, 0, 0
+    carried = False
+    pieces: Pieces | None = None
+    for (row0, row1), there in zip(cuts, device.stream(hosts, cuts), strict=True):
+        price = there[:1] * 4 if one_price else there[:4]
+        columns = DeviceColumns(*price, None if history.volume is None else there[-1], row0, row1)
+        if pieces is None:
+            pieces = Pieces.of(device, columns.layout, n_rows)
+        rows, times = begins(row0, row1)
+        ends = row1 == n_rows or len(begins(row1, row1 + 1)[0]) > 0
+        # A bar that goes on is said to end one row later: its pieces then wait for the rest.
+        edges = np.concatenate([[open_row] if carried else [], rows, [row1 if ends else row1 + 1]])
+        bars = scan_rows(device, columns, device.upload(edges.astype(np.int64)), pieces)
+        n_done = len(edges) - 1 - (not ends)
+        target = slice(done, done + n_done)
+        device.fetch([(host[target], array[:n_done]) for host, array in zip(out[1:], bars, strict=True)])
+        if carried and n_done:
+            out.open[done] = history.open[open_row]
+            out.time_ns[done] = open_time
+        out.time_ns[done + carried : done + n_done] = times[: n_done - carried]
+        if not ends and len(rows):
+            open_row, open_time = int(rows[-1]), int(times[-1])
+        carried = not ends
+        done += n_done
+    return BarColumns(*(column[:done] for column in out))
+
+
+def _cutter(
+    history: History, timeframe: Timeframe, zone: Zone
+) -> tuple[Callable[[int, int], tuple[Ints, Ints]], int]:
+    """What lists the rows of a range that begin a bar, and those bars' times; and the most bars there are."""
+    time_ns = history.time_ns
+    if not len(history):
+        return lambda start, stop: (time_ns[:0], time_ns[:0]), 0
+    if not timeframe.by_time:
+        edges = row_edges(timeframe, history, 0, len(history))
+
+        def counted(start: int, stop: int) -> tuple[Ints, Ints]:
+            rows = edges[:-1]
+            rows = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
+            return rows, time_ns[rows]
+
+        return counted, len(edges) - 1
+    first, last = int(time_ns[0]), int(time_ns[-1])
+    grids = stretches_of(timeframe, zone, first, last)
+    stamps = frozen(time_ns)
+
+    def timed(start: int, stop: int) -> tuple[Ints, Ints]:
+        def part(a: int, b: int) -> tuple[Ints, Ints]:
+            span = int(stamps[b - 1]) - int(stamps[a])
+            room = min(b - a, most_bars(timeframe, 0, span))
+            rows, times = np.empty(room, np.int64), np.empty(room, np.int64)
+            before = int(stamps[a - 1]) if a else _LOWEST
+            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows, times)
+            return rows[:n], times[:n]
+
+        parts = spread(part, split(start, stop, grain=_ROW_GRAIN, align=SUPER))
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([times for _, times in parts])
+
+    return timed, min(len(history), most_bars(timeframe, first, last))

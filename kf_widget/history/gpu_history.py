@@ -1,0 +1,235 @@
+"""GpuHistory: columns that stay on the device, of which only bars travel."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from kf_widget.errors import KfError, KfWarning
+from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.edges import require_volume, step_of
+from kf_widget.history.gpu import Stretches, gpu_columns, stretches_of
+from kf_widget.history.gpu_device import Device, find_device
+from kf_widget.history.gpu_scan import (
+    DeviceColumns,
+    Pieces,
+    blocks_for,
+    level_starts,
+    list_marks,
+    scan_rows,
+)
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+
+if TYPE_CHECKING:
+    from kf_widget.history.bars import Bars
+    from kf_widget.history.protocol import History
+
+__all__ = ["GpuHistory", "to_gpu"]
+
+_LOWEST: Final = -(1 << 63)
+# Looking up a bar reads four or five sectors of 32 bytes; reading all times, 8 bytes a row.
+_LOOK_UP_ROWS: Final = 24
+
+
+def to_gpu(history: History) -> GpuHistory:
+    """Copy a history to the GPU and keep it there.
+
+    Raises
+    ------
+    KfError : no GPU can be used, or its memory does not hold the history.
+    """
+    device = find_device()
+    try:
+        return GpuHistory(history, device)
+    except device.out_of_memory:
+        device.give_back()
+        raise KfError(
+            f"to_gpu: the history must fit into the GPU's memory, got {len(history):,} rows and"
+            f" {device.free_bytes() / 2**30:.1f} GiB free. Call resample(..., backend='gpu') on the history"
+            " itself: it goes through the GPU in chunks."
+        ) from None
+
+
+class GpuHistory:
+    """A history whose columns stay on the GPU; made by `Ticks.to_gpu` and `Bars.to_gpu`.
+
+    Parameters
+    ----------
+    history : ticks or bars; kept, for what the device has no memory left to do.
+    device : where to.
+    """
+
+    def __init__(self, history: History, device: Device) -> None:
+        self._history = history
+        self._device = device
+        self._time_ns = device.upload(history.time_ns)
+        prices = (history.open, history.high, history.low, history.close)
+        if all(price is history.open for price in prices):
+            there = (device.upload(history.open),) * 4
+        else:
+            there = tuple(device.upload(price) for price in prices)  # type: ignore[assignment]
+        volume = None if history.volume is None else device.upload(history.volume)
+        self.columns_there = DeviceColumns(*there, volume, 0, len(history))
+        self._levels = level_starts(max(-(-len(history) // 64), 1))
+
+    def __len__(self) -> int:
+        return self.columns_there.row1
+
+    def __repr__(self) -> str:
+        return f"<GpuHistory: {len(self):,} rows on the GPU, {self.nbytes / 2**20:,.0f} MiB>"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns on the device."""
+        columns = {id(column): column for column in (self._time_ns, *self.columns_there[:5])}
+        return sum(int(column.nbytes) for column in columns.values() if column is not None)
+
+    def resample(self, timeframe: str | Timeframe, *, tz: str | None = None) -> Bars:
+        """Bars of another timeframe, the same bit for bit as those of ``history.resample``.
+
+        Parameters
+        ----------
+        timeframe : for example "1s", "5m", "4h", "1D", "100t", "500v", "1e6$".
+        tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
+        """
+        from kf_widget.history.resample import bars_of
+
+        timeframe, zone = Timeframe.parse(timeframe), Zone.of(tz or self._history.tz)
+        try:
+            columns = self.columns(timeframe, zone)
+        except getattr(self._device, "out_of_memory", ()):
+            self._device.give_back()
+            with warnings.catch_warnings(record=True):  # one warning, whatever it came to
+                columns = gpu_columns(self._history, timeframe, zone)
+            warnings.warn(
+                "resample: the GPU's memory is short; the history went through it again from the host.",
+                KfWarning,
+                stacklevel=2,
+            )
+        return bars_of(self._history, timeframe, zone, columns)
+
+    def columns(self, timeframe: Timeframe, zone: Zone) -> BarColumns:
+        """The bars' columns on the host."""
+        n_rows = len(self)
+        if n_rows == 0:
+            return BarColumns(np.empty(0, np.int64), *(np.empty(0) for _ in range(5)), np.empty(0, np.int64))
+        edges, starts = self.edges(timeframe, zone)
+        pieces = Pieces.of(self._device, self.columns_there.layout, n_rows)
+        bars = scan_rows(self._device, self.columns_there, edges, pieces)
+        n_bars = len(edges) - 1
+        out = BarColumns(
+            np.empty(n_bars, np.int64), *(np.empty(n_bars) for _ in range(5)), np.empty(n_bars, np.int64)
+        )
+        self._device.fetch(list(zip(out, (starts, *bars), strict=True)))
+        return out
+
+    def edges(self, timeframe: Timeframe, zone: Zone) -> tuple[Any, Any]:
+        """Row edges and times of the bars, both int64 on the device; the history is not empty."""
+        if timeframe.kind == "tick":
+            step, n_rows = int(timeframe.step), len(self)
+            edges = self._device.upload(np.append(np.arange(0, n_rows, step), n_rows))
+            return edges, self._time_ns[edges[:-1]]
+        if timeframe.kind in ("volume", "value"):
+            edges = self._counted(timeframe)
+            return edges, self._time_ns[edges[:-1]]
+        grids = stretches_of(timeframe, zone, int(self._history.time_ns[0]), int(self._history.time_ns[-1]))
+        look_up = int(grids.first_bar[-1]) * _LOOK_UP_ROWS < len(self)
+        return self.time_edges(grids, "look up" if look_up else "read")
+
+    def time_edges(self, grids: Stretches, way: Literal["look up", "read"]) -> tuple[Any, Any]:
+        """Row edges and times of bars of time: by looking up every bar, or by reading every time."""
+        device, n_rows, layout = self._device, len(self), self.columns_there.layout
+        starts, widths = device.upload(grids.starts), device.upload(grids.widths)
+        n_supers = blocks_for(n_rows, 4096)
+        counts = device.empty(n_supers, np.int64)
+        if way == "read":
+            marks = device.empty(128 * n_supers, np.uint32)
+            device.launch(
+                layout, "mark_times", n_supers, 256,
+                self._time_ns, 0, n_rows, _LOWEST, starts, widths, len(widths), marks, counts,
+            )  # fmt: skip
+        else:
+            marks = device.zeros(128 * n_supers, np.uint32)
+            device.launch(
+                layout, "mark_bars", blocks_for(int(grids.first_bar[-1]), 256), 256,
+                self._time_ns, n_rows, self._block_first, starts, widths, device.upload(grids.first_bar),
+                len(widths), marks,
+            )  # fmt: skip
+            self._count(marks, counts)
+        edges, times = list_marks(
+            device, layout, marks, counts,
+            shift=0, around=(0, 1), time_ns=self._time_ns, stretches=(starts, widths),
+        )  # fmt: skip
+        edges[-1:].fill(n_rows)
+        return edges, times
+
+    @cached_property
+    def _block_first(self) -> Any:
+        """Time of each block's first row: it all fits into the device's cache."""
+        first = self._device.empty(-(-len(self) // 64), np.int64)
+        first[:] = self._time_ns[::64]
+        return first
+
+    @cached_property
+    def index(self) -> tuple[Any, Any, Any, Any]:
+        """High, low and sum of all nodes of the `RangeIndex`, and its blocks' first times, on the device."""
+        n_nodes, columns = int(self._levels[-1]), self.columns_there
+        nodes = tuple(self._device.empty(n_nodes, np.float64) for _ in range(3))
+        first = self._device.empty(-(-len(self) // 64), np.int64)
+        self._device.launch(
+            columns.layout, "index_blocks", blocks_for(8 * len(first), 256), 256,
+            columns.high, columns.low, columns.volume, self._time_ns, len(self), *nodes, first,
+        )  # fmt: skip
+        self._climb(*nodes)
+        return (*nodes, first)
+
+    @cached_property
+    def _value_sums(self) -> Any:
+        sums = self._device.empty(int(self._levels[-1]), np.float64)
+        unused = self._device.empty(int(self._levels[-1]), np.float64)
+        self._device.launch(
+            self.columns_there.layout, "value_blocks", blocks_for(8 * -(-len(self) // 64), 256), 256,
+            self.columns_there.close, self.columns_there.volume, len(self), sums,
+        )  # fmt: skip
+        self._climb(unused, unused, sums)
+        return sums
+
+    def _climb(self, high: Any, low: Any, sum: Any) -> None:
+        starts = self._levels.tolist()
+        for below, here, end in zip(starts[:-2], starts[1:-1], starts[2:], strict=True):
+            self._device.launch(
+                self.columns_there.layout, "level_up", blocks_for(8 * (end - here), 128), 128,
+                high, low, sum, below, here, 0, end - here,
+            )  # fmt: skip
+
+    def _count(self, marks: Any, counts: Any) -> None:
+        n_supers = len(counts)
+        self._device.launch(
+            self.columns_there.layout, "count_marks", blocks_for(32 * n_supers, 128), 128,
+            marks, n_supers, counts,
+        )  # fmt: skip
+
+    def _counted(self, timeframe: Timeframe) -> Any:
+        device, columns, n_rows = self._device, self.columns_there, len(self)
+        require_volume(timeframe, self._history)
+        by_value = timeframe.kind == "value"
+        sums = self._value_sums if by_value else self.index[2]
+        step = step_of(timeframe, float(device.download(sums[-1:])[0]))
+        n_supers = blocks_for(n_rows, 4096)
+        marks, counts = device.zeros(128 * n_supers, np.uint32), device.empty(n_supers, np.int64)
+        device.launch(
+            columns.layout, "mark_crossings", blocks_for(32 * -(-n_rows // 64), 256), 256,
+            columns.close if by_value else None, columns.volume, n_rows, sums,
+            device.upload(self._levels), len(self._levels) - 1, step, marks,
+        )  # fmt: skip
+        self._count(marks, counts)
+        edges, _ = list_marks(device, columns.layout, marks, counts, shift=1, around=(1, 1))
+        edges[:1].fill(0)
+        if int(device.download(edges[-2:-1])[0]) == n_rows:
+            return edges[:-1]
+        edges[-1:].fill(n_rows)
+        return edges

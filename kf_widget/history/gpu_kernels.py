@@ -1,0 +1,144 @@
+"""Kernels on the CPU's side of the GPU backend: calendars become stretches, times become rows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kf_widget.history.calendar_kernels import TIME, segment_of, stretch
+from kf_widget.jit import kernel
+
+__all__ = ["fill_bar_rows", "fill_stretches"]
+
+_DAY_NS: Final = 86_400_000_000_000
+
+
+@kernel
+def fill_stretches(
+    kind: int,
+    step: int,
+    from_ns: npt.NDArray[np.int64],
+    offset_ns: npt.NDArray[np.int64],
+    first: int,
+    last: int,
+    starts: npt.NDArray[np.int64],
+    widths: npt.NDArray[np.int64],
+) -> Any:
+    """Write the even grids of bars that cover ``[first, last]``, neighbours of one grid made one.
+
+    kind, step, from_ns, offset_ns : as `calendar_kernels.stretch` takes them
+    starts : int64, overwritten with UTC nanoseconds, one more than there are stretches, the last an end
+    widths : int64, overwritten. Returns the number of stretches; -1 when the arrays are too short.
+    """
+    start, stop, width = stretch(kind, step, from_ns, offset_ns, first)
+    n = 0
+    while True:
+        # Whole bars so far, and few enough for the device to count them in float64.
+        joins = (
+            n > 0
+            and widths[n - 1] == width
+            and (start - starts[n - 1]) % width == 0
+            and ((stop >> 1) - (starts[n - 1] >> 1)) < 1 << 61
+            and (stop - starts[n - 1]) // width < 1 << 50
+        )
+        if not joins:
+            if n + 1 >= starts.size:
+                return -1
+            starts[n] = start
+            widths[n] = width
+            n += 1
+        if kind == TIME and width == step and (stop - starts[n - 1]) % step == 0:
+            stop = _even_until(step, from_ns, offset_ns, stop)
+        starts[n] = stop
+        if stop > last:
+            return n
+        start, stop, width = stretch(kind, step, from_ns, offset_ns, stop)
+
+
+@kernel
+def _even_until(
+    step: int, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], edge: int
+) -> Any:
+    """An edge up to which bars of one step go on from this one.
+
+    A day whose offset changes comes from `stretch` one bar at a time, 86,400 of them at a second.
+    """
+    segment = segment_of(from_ns, edge)
+    local = edge + offset_ns[segment]
+    passed = local % _DAY_NS
+    if passed % step != 0:
+        return edge
+    stop = edge + _DAY_NS - passed
+    if segment + 1 < from_ns.size:
+        stop = min(stop, from_ns[segment + 1])
+    return edge + max((stop - edge) // step - 1, 0) * step
+
+
+@kernel
+def fill_bar_rows(
+    stretch_start: npt.NDArray[np.int64],
+    stretch_width: npt.NDArray[np.int64],
+    time_ns: npt.NDArray[np.int64],
+    start_row: int,
+    stop_row: int,
+    before: int,
+    rows: npt.NDArray[np.int64],
+    times: npt.NDArray[np.int64],
+) -> Any:
+    """Write the rows of ``[start_row, stop_row)`` that begin a bar, and the times at which those begin.
+
+    stretch_start, stretch_width : int64, as `fill_stretches` makes them
+    time_ns : int64 (n_rows,), non-decreasing; before : time of the row before, or the lowest int64
+    rows, times : int64, long enough, overwritten. Returns how many were written.
+    """
+    count = 0
+    row = start_row
+    at = 0
+    stop = stretch_width.size
+    end = before
+    if row > 0 and start_row < stop_row:
+        low, high = 0, stop
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if stretch_start[middle] <= before:
+                low = middle
+            else:
+                high = middle
+        at = low
+        begin = before - (before - stretch_start[at]) % stretch_width[at]
+        end = min(begin + stretch_width[at], stretch_start[at + 1])
+        row = _row_at(time_ns, row, stop_row, end)
+    while row < stop_row:
+        time = time_ns[row]
+        while time >= stretch_start[at + 1]:
+            at += 1
+        begin = time - (time - stretch_start[at]) % stretch_width[at]
+        end = min(begin + stretch_width[at], stretch_start[at + 1])
+        rows[count] = row
+        times[count] = begin
+        count += 1
+        row = _row_at(time_ns, row + 1, stop_row, end)
+    return count
+
+
+@kernel
+def _row_at(time_ns: npt.NDArray[np.int64], row: int, stop_row: int, end: int) -> Any:
+    """First of ``[row, stop_row)`` at or after `end`: near ones by steps, far ones by galloping."""
+    for _ in range(8):
+        if row >= stop_row or time_ns[row] >= end:
+            return row
+        row += 1
+    reach = 8
+    while row + reach < stop_row and time_ns[row + reach] < end:
+        row += reach
+        reach *= 2
+    low, high = row, min(row + reach, stop_row)
+    while low < high:
+        middle = (low + high) >> 1
+        if time_ns[middle] < end:
+            low = middle + 1
+        else:
+            high = middle
+    return low
