@@ -17,6 +17,7 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme, theme_named
 from kf_widget.chart.view import Viewport
 from kf_widget.frame.render import Renderer
+from kf_widget.frame.webp import vp8l_ready
 from kf_widget.widget import protocol as say
 from kf_widget.widget.scheduler import Job, Slots, submit
 from kf_widget.widget.window import Anchor, Window, clamped, fitted, moved
@@ -90,6 +91,7 @@ class Conductor:
         self._start = start
         self._job = Job(self._work, start)
         self._retry: threading.Timer | None = None
+        self._encoder_watch: threading.Timer | None = None
         self._frames = itertools.count(1)
         self._closed = False
         self.sent: deque[dict[str, float]] = deque(maxlen=_HISTORY)
@@ -143,8 +145,9 @@ class Conductor:
         with self._lock:
             self._closed = True
             self.views.clear()
-            if self._retry is not None:
-                self._retry.cancel()
+            for timer in (self._retry, self._encoder_watch):
+                if timer is not None:
+                    timer.cancel()
 
     def request(self) -> None:
         """Have the stale views rendered."""
@@ -290,6 +293,25 @@ class Conductor:
             self._retry.daemon = True
             self._retry.start()
 
+    def _await_encoder(self) -> None:
+        """Send the views a last frame when the encoder is compiled, so that they stop saying otherwise."""
+        if self._encoder_watch is None or not self._encoder_watch.is_alive():
+            self._encoder_watch = threading.Timer(1.0, self._look_for_encoder)
+            self._encoder_watch.daemon = True
+            self._encoder_watch.start()
+
+    def _look_for_encoder(self) -> None:
+        if self._closed:
+            return
+        self._encoder_watch = None
+        if not vp8l_ready():
+            self._await_encoder()
+            return
+        with self._lock:
+            for view in self.views.values():
+                view.stale = True
+        self.request()
+
     def viewport(self, view: View) -> Viewport:
         """What a view needs now: while it moves fewer px and little overscan, at rest all of it, wide."""
         size = view.size
@@ -335,6 +357,8 @@ class Conductor:
             view.slots.take(number)
         kernel_s = time.perf_counter() - began
         self._send(content, [frame.webp, readout.data])
+        if not frame.compiled:
+            self._await_encoder()
         draw_s, encode_s, _ = frame.seconds
         self.frames += 1
         self.sent_bytes += len(frame.webp) + len(readout.data)

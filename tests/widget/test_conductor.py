@@ -230,3 +230,34 @@ def test_after_close_nothing_is_sent(browser: Browser) -> None:
     browser.hello()
     browser.run()
     assert len(browser.sent) == count
+
+
+def test_views_hear_when_the_encoder_is_compiled(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kf_widget.frame.render.vp8l_ready", lambda: False)
+    monkeypatch.setattr("kf_widget.widget.conductor.threading.Timer", _NoTimer)
+    browser = Browser(subject)
+    browser.hello()
+    browser.run()
+    assert browser.frames()[-1]["status"] == "compiling"
+    monkeypatch.undo()
+    monkeypatch.setattr("kf_widget.widget.conductor.vp8l_ready", lambda: True)
+    browser.conductor._look_for_encoder()
+    browser.run()
+    assert browser.frames()[-1]["status"] == ""
+
+
+class _NoTimer:
+    """A timer that never fires."""
+
+    daemon = False
+
+    def __init__(self, seconds: float, work: Callable[[], None]) -> None:
+        assert seconds > 0
+        self.work = work
+
+    def start(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+    def is_alive(self) -> bool:
+        return True
