@@ -20,10 +20,10 @@ from kf_widget.frame.vp8l_thorough import encode_thorough
 __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 
 _EFFORTS: dict[str, tuple[int, ...] | None] = {
-    # depth, neighbours, parses, groups, smallest tile, sizes of tile
+    # depth, neighbours, careful parses before sorting, parses after it, groups, tile, step, tile sizes
     "fast": None,
-    "balanced": (16, 8, 2, 4, 6, 1),
-    "best": (96, 32, 3, 8, 5, 3),
+    "balanced": (8, 8, 0, 1, 4, 6, 1, 1),
+    "best": (16, 8, 1, 1, 6, 5, 2, 2),
 }
 EFFORTS = tuple(_EFFORTS)
 """Names of the efforts, the quickest first."""

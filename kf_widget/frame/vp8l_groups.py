@@ -15,7 +15,8 @@ from kf_widget.jit import kernel
 __all__ = ["cluster", "model", "tile_shift", "tile_tokens", "tiles_across"]
 
 _SEED_SYMBOL_BITS = 3
-_ROUNDS = 4
+_ROUNDS = 3
+_VAIN = 2
 
 
 @kernel
@@ -136,7 +137,8 @@ def cluster(
     """Sort the tiles into the groups that make the file smallest.
 
     Each further group is begun from the tile that the groups so far suit worst, and all are then
-    rearranged as k-means does. What is kept is the number of groups with the least bits, as written.
+    rearranged as k-means does, until two in a row were in vain. What is kept is the number of groups
+    with the least bits, as written.
 
     Parameters
     ----------
@@ -158,6 +160,7 @@ def cluster(
         _own_costs(tokens, count, n_tiles, space)
     least = 1 << 62
     best = groups
+    vain = 0
     for _ in range(most - groups + 1):
         model(tokens, count, trial, groups, space)
         for _ in range(_ROUNDS if groups > 1 else 0):
@@ -166,11 +169,13 @@ def cluster(
         start(space.bits, 0)
         size = write_groups(out, trial, n_tiles, across, shift, groups, space)
         size += 8 * space.bits[2] + space.bits[1]
+        vain += 1
         if size < least:
+            vain = 0
             least = size
             best = groups
             labels[:n_tiles] = trial[:n_tiles]
-        if groups == most:
+        if groups == most or vain == _VAIN:
             break
         groups = _assign(tokens, count, n_tiles, groups, space, trial)
         seed = 0

@@ -100,7 +100,16 @@ def _backtrack(ring: Any, end: int, arena: Any, tokens: Any) -> int:
 
 @kernel
 def parse(
-    pixels: Any, width: int, shift: int, labels: Any, space: Any, neighbours: int, depth: int, tokens: Any
+    pixels: Any,
+    width: int,
+    shift: int,
+    labels: Any,
+    space: Any,
+    neighbours: int,
+    depth: int,
+    slack: int,
+    trim: int,
+    tokens: Any,
 ) -> int:
     """Cut the pixels into tokens so that the sum of their costs is small.
 
@@ -117,6 +126,8 @@ def parse(
     space : its costs are read; arena, ring, marks and table are overwritten
     neighbours : how many of ``space.near`` are tried
     depth : how many earlier places with the same four pixels are tried
+    slack : how much cheaper a farther position must have been reached for one to be passed over
+    trim : near copies shorter by less than so many pixels are followed too
     tokens : int64 (m,), overwritten
 
     Returns
@@ -146,7 +157,7 @@ def parse(
         k = at & (RING - 1)
         cost = ring[0, k]
         marks[k >> 6] &= ~(np.uint64(1) << np.uint64(k & 63))
-        if at < ahead and ahead_cost <= cost:
+        if at < ahead and ahead_cost + slack <= cost:
             at = _next(marks, at)
             continue
         if visited >= room:
@@ -175,6 +186,10 @@ def parse(
                     token = copy_token(run, code)
                     there = cost + greens[token & 511] + distances[code - 1]
                     _reach(ring, marks, at + run, there, here, token)
+                    for less in range(run - 1, max(run - trim, 2), -1):
+                        token = copy_token(less, code)
+                        short = cost + greens[token & 511] + distances[code - 1]
+                        _reach(ring, marks, at + less, short, here, token)
                     if ahead == 0 or there < ahead_cost:
                         ahead = at + run
                         ahead_cost = there

@@ -9,11 +9,16 @@ from kf_widget.frame.vp8l_fast import scan
 from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_pack import BAD_INDEX, pack, packed_width, per_byte, rank_colours
-from kf_widget.frame.vp8l_parse import parse, symbol_costs
+from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS, finish_file, start_file
 from kf_widget.jit import kernel
 
 __all__ = ["encode_thorough"]
+
+_FEW = 2500
+"""A picture of fewer tokens is searched more carefully, which is when each byte counts."""
+_QUICK_DEPTH = 8
+_QUICK_NEIGHBOURS = 4
 
 
 @kernel
@@ -58,25 +63,28 @@ def encode_thorough(
     out: Any,
     depth: int,
     neighbours: int,
-    parses: int,
+    before: int,
+    after: int,
     groups: int,
     shift: int,
+    step: int,
     shifts: int,
 ) -> int:
     """Encode an indexed image as a small WebP file.
 
-    The pixels are cut with the costs of a quick scan and again with the costs that gave; then tiles
-    are sorted into groups of codes, and the pixels cut again with the costs of their groups, for as
-    long as that makes the file smaller.
+    The pixels are cut with the costs of a quick scan, searching little, and again with the costs that
+    gave; then tiles are sorted into groups of codes, and the pixels cut again with the costs of their
+    groups, for as long as that makes the file smaller.
 
     Parameters
     ----------
     indices, colours, n_colours, pixels, out : as `encode_fast` takes them
     space : `Space`, scratch
     depth, neighbours : at how many far and near places a copy is sought
-    parses : how often the pixels are cut before the tiles are sorted, and at most after it
+    before, after : how often the pixels are cut so before the tiles are sorted, where the tokens are
+        few, and at most after it
     groups : most groups of codes, up to `GROUPS`
-    shift, shifts : tiles of 2**shift pixels and larger are tried, of so many sizes
+    shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all
 
     Returns
     -------
@@ -105,8 +113,18 @@ def encode_thorough(
     count = 0
     large = tile_shift(across, height, 9)
     labels[:] = 0
-    for _ in range(parses):
-        count = parse(coded, across, large, labels, space, near, depth, best)
+    count = parse(coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, 0, 1, best)
+    slack = 0
+    trim = 1
+    if count < _FEW:
+        depth *= 2
+        slack = 4 * BIT
+        trim = 3
+    else:
+        before = 0
+    for turn in range(1 + before):
+        if turn > 0:
+            count = parse(coded, across, large, labels, space, near, depth, slack, trim, best)
         if count < 0:
             return SHORT_TOKENS
         tile_tokens(best, count, across, large, space.tiles)
@@ -115,8 +133,8 @@ def encode_thorough(
     least = 1 << 62
     found = 1
     best_shift = large
-    for step in range(shifts):
-        size = tile_shift(across, height, shift) + step
+    for turn in range(shifts):
+        size = tile_shift(across, height, shift) + turn * step
         if size > 9:
             break
         wide = tiles_across(across, size)
@@ -134,8 +152,8 @@ def encode_thorough(
     tile_tokens(best, count, across, best_shift, space.tiles)
     model(best, count, labels, found, space)
 
-    for _ in range(parses):
-        again = parse(coded, across, best_shift, labels, space, near, depth, trial)
+    for _ in range(after):
+        again = parse(coded, across, best_shift, labels, space, near, depth, slack, trim, trial)
         if again < 0:
             return SHORT_TOKENS
         tile_tokens(trial, again, across, best_shift, space.tiles)
