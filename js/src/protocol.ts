@@ -8,7 +8,7 @@ export const PROTOCOL = 1;
 export type Where = "fit" | "start" | "end";
 export type SettingName = "timeframe" | "chart_type" | "theme" | "price_scale" | "time_axis";
 export type Settings = Readonly<Record<SettingName, string>>;
-export type ExportFormat = "png" | "webp" | "jpg" | "csv" | "parquet";
+export type ExportFormat = "png" | "webp" | "jpg" | "svg" | "svgz" | "csv" | "parquet";
 
 export interface ViewSize extends Size<Css> {
   readonly ratio: number;

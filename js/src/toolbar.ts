@@ -26,9 +26,15 @@ const TIMEFRAMES: readonly MenuItem[] = [
 ];
 
 const CHART_TYPES: readonly MenuItem[] = [
-  { value: "candle", label: "Candles" },
-  { value: "bars", label: "OHLC bars" },
-  { value: "line", label: "Line" },
+  { value: "candle", label: "Candles", group: "Bars" },
+  { value: "hollow", label: "Hollow candles", group: "Bars" },
+  { value: "bars", label: "OHLC bars", group: "Bars" },
+  { value: "heikin_ashi", label: "Heikin-Ashi", group: "Bars" },
+  { value: "line", label: "Line", group: "Closes" },
+  { value: "area", label: "Area", group: "Closes" },
+  { value: "renko", label: "Renko", group: "Price moves" },
+  { value: "pnf", label: "Point & figure", group: "Price moves" },
+  { value: "range", label: "Range bars", group: "Price moves" },
 ];
 
 const THEMES: readonly MenuItem[] = [
@@ -43,6 +49,8 @@ const EXPORTS: readonly MenuItem[] = [
   { value: "png", label: "PNG", group: "Picture" },
   { value: "webp", label: "WebP", group: "Picture" },
   { value: "jpg", label: "JPEG", group: "Picture" },
+  { value: "svg", label: "SVG", group: "Picture" },
+  { value: "svgz", label: "SVGZ", group: "Picture" },
   { value: "csv", label: "CSV", group: "Visible bars" },
   { value: "parquet", label: "Parquet", group: "Visible bars" },
 ];
@@ -50,7 +58,13 @@ const EXPORTS: readonly MenuItem[] = [
 const ICONS = {
   candle: "M5 2v2.5M5 11.5V14M3 4.5h4v7H3zM11 1.5v3M11 9.5v3M9 4.5h4v5H9z",
   bars: "M5 2v12M2.5 5H5M5 11h2.5M11 1.5v11M8.5 9.5H11M11 4h2.5",
+  hollow: "M5 2v2.5M5 11.5V14M3 4.5h4v7H3zM11 1.5v3M11 9.5v3M9 4.5h4v5H9zM9 7h4",
+  heikin_ashi: "M3.5 9.5h3v4h-3zM5 8v1.5M6.5 5.5h3v5h-3zM8 4v1.5M9.5 2.5h3v4h-3z",
   line: "M1.5 11.5l4-5 3.5 3 5.5-7",
+  area: "M1.5 11.5l4-5 3.5 3 5.5-7v11h-13z",
+  renko: "M1.5 10h4v3.5h-4zM5.5 6.5h4V10h-4zM9.5 3h4v3.5h-4z",
+  pnf: "M2 2l4.5 4.5M6.5 2L2 6.5M2 9l4.5 4.5M6.5 9L2 13.5M9.5 8a2.2 2.6 0 1 0 4.4 0a2.2 2.6 0 1 0-4.4 0",
+  range: "M4 3v6M4 5h2M8 6v6M8 8h2M12 4v6M10.5 6H12",
   theme: "M8 1.5a6.5 6.5 0 1 0 0 13zM8 1.5a6.5 6.5 0 0 1 0 13",
   export: "M8 2v8M4.5 6.8L8 10.2l3.5-3.4M2.5 13.5h11",
   fit: "M2 5.5V2h3.5M14 5.5V2h-3.5M2 10.5V14h3.5M14 10.5V14h-3.5",
@@ -153,7 +167,7 @@ export class Toolbar {
     this.#timeframes.choose(settings.timeframe);
     this.#types.choose(settings.chart_type);
     this.#themes.choose(settings.theme);
-    const path = ICONS[settings.chart_type as "candle" | "bars" | "line"] ?? ICONS.candle;
+    const path = ICONS[settings.chart_type as keyof typeof ICONS] ?? ICONS.candle;
     this.#types.button.querySelector("path")?.setAttribute("d", path);
     this.#log.setAttribute("aria-pressed", String(settings.price_scale === "log"));
     this.#clock.setAttribute("aria-pressed", String(settings.time_axis === "clock"));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,9 +71,14 @@ class Chart(anywidget.AnyWidget):
     theme : "auto" (follows JupyterLab), "classic", "modern", "tradingview" or "light".
     tz : IANA time zone of the axis and of calendar bars; the history's own by default.
     height : CSS pixels of the widget, 150 to 4,000.
-    chart_type : "candle", "bars", "line" or "area".
+    chart_type : "candle", "bars", "line", "area", "hollow", "heikin_ashi", "renko", "pnf" (point &
+        figure) or "range" (range bars). The last three are cut by the way prices took from the start of
+        the history and stand at the times at which they formed.
     price_scale : "linear" or "log".
     time_axis : "trading" cuts closed hours out, "clock" keeps them.
+    box_size : box of Renko and point & figure, range of range bars; by default 0.75 x the median ATR(14) of
+        the bars of the timeframe.
+    reversal : boxes that turn a column of point & figure.
 
     Notes
     -----
@@ -86,6 +92,8 @@ class Chart(anywidget.AnyWidget):
     time_axis = traitlets.Unicode("trading").tag(sync=True)
     tz = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(520).tag(sync=True)
+    box_size = traitlets.Float(0.0, help="0 for the default").tag(sync=True)
+    reversal = traitlets.Int(3).tag(sync=True)
     visible_range = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _conductor: Conductor | None = None
 
@@ -100,6 +108,8 @@ class Chart(anywidget.AnyWidget):
         chart_type: str = "candle",
         price_scale: str = "linear",
         time_axis: str = "trading",
+        box_size: float | None = None,
+        reversal: int = 3,
     ) -> None:
         history = _as_history(history)
         self._renderer = Renderer()
@@ -111,13 +121,21 @@ class Chart(anywidget.AnyWidget):
             "time_axis": time_axis,
             "tz": tz or history.tz,
             "height": height,
+            "box_size": box_size or 0.0,
+            "reversal": reversal,
         }
         if not hasattr(type(self), "_esm"):
             type(self)._esm = _script()
         super().__init__(**settings)
         self._conductor = Conductor(
             Subject.of(history, self.tz, self.time_axis),
-            Style(self.timeframe, self.chart_type, self.price_scale),
+            Style(
+                self.timeframe,
+                self.chart_type,
+                self.price_scale,
+                box_size=self.box_size,
+                reversal=self.reversal,
+            ),
             self.theme,
             send=self._send_frame,
             choose=self.set_trait,
@@ -146,6 +164,20 @@ class Chart(anywidget.AnyWidget):
     def _check_chart_type(self, proposal: Any) -> str:
         return _choice("chart_type", proposal["value"], CHART_TYPES)
 
+    @traitlets.validate("box_size")
+    def _check_box_size(self, proposal: Any) -> float:
+        value = float(proposal["value"])
+        if not 0 <= value < math.inf:
+            raise ValueError(f"Chart: box_size must be above 0, or 0 for the default, got {value!r}.")
+        return value
+
+    @traitlets.validate("reversal")
+    def _check_reversal(self, proposal: Any) -> int:
+        value = int(proposal["value"])
+        if not 1 <= value <= 1000:
+            raise ValueError(f"Chart: reversal must be 1 to 1,000 boxes, got {value!r}.")
+        return value
+
     @traitlets.validate("price_scale")
     def _check_price_scale(self, proposal: Any) -> str:
         return _choice("price_scale", proposal["value"], ("linear", "log"))
@@ -162,7 +194,7 @@ class Chart(anywidget.AnyWidget):
     def _check_height(self, proposal: Any) -> int:
         return min(max(int(proposal["value"]), 150), 4000)
 
-    @traitlets.observe("timeframe", "chart_type", "price_scale", "theme")
+    @traitlets.observe("timeframe", "chart_type", "price_scale", "theme", "box_size", "reversal")
     def _restyle(self, change: Any) -> None:
         if self._conductor is not None:
             self._conductor.restyle(**{change["name"]: change["new"]})
@@ -290,7 +322,8 @@ class Chart(anywidget.AnyWidget):
     def export(
         self, path: Any, width: int | None = None, height: int | None = None, scale: float = 1.0
     ) -> Path:
-        """Save the current view: .webp, .png, .jpg (the picture), .csv or .parquet (the visible bars).
+        """Save the current view: .webp, .png, .jpg, .svg, .svgz (the picture), .csv or
+        .parquet (the visible bars).
 
         Parameters
         ----------

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from kf_widget.chart.compose import Picture, Style
+from kf_widget.chart.compose import Picture, Style, compose
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.table import visible_table
 from kf_widget.chart.theme import Theme
@@ -15,6 +15,8 @@ from kf_widget.chart.view import Viewport
 from kf_widget.errors import KfError
 from kf_widget.frame.image import encode_image
 from kf_widget.frame.render import Renderer
+from kf_widget.frame.svg import encode_svg, encode_svgz
+from kf_widget.raster import measure
 
 __all__ = ["EXPORT_FORMATS", "export_bytes", "format_of", "write_whole"]
 
@@ -22,6 +24,8 @@ EXPORT_FORMATS = {
     "webp": "image/webp",
     "png": "image/png",
     "jpg": "image/jpeg",
+    "svg": "image/svg+xml",
+    "svgz": "image/svg+xml",
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
@@ -54,6 +58,10 @@ def export_bytes(
 
             pa_parquet.write_table(table, target)
         return target.getvalue()
+    if format in ("svg", "svgz"):
+        scene = compose(subject, viewport, style, measure).scene
+        encode = encode_svg if format == "svg" else encode_svgz
+        return encode(scene, theme.colours(), viewport.ratio)
     renderer = Renderer()
     if format == "webp":
         return renderer.render(subject, viewport, style, theme).webp
