@@ -1,10 +1,10 @@
 """What the browser and the kernel say to each other, version 1.
 
 JSON content and binary buffers of custom messages; mirrored by js/src/protocol.ts and held equal to it by
-the fixtures in tests/fixtures/protocol. A look or a scrub names the frame on screen and so answers all
-frames up to it; a frame that nothing follows is answered by an ack. Positions in a message are fractions of the plot rectangle of a
+the fixtures in tests/fixtures/protocol. Positions in a message are fractions of the plot rectangle of a
 frame that the browser holds: x from the left edge of the plot with its overscan to the right one, y from
-top to bottom. No time passes through JavaScript.
+top to bottom. No time passes through JavaScript. A look or a scrub names the frame on screen and so
+answers all frames up to it; a frame that nothing follows is answered by an ack.
 """
 
 from __future__ import annotations
