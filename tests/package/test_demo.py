@@ -20,10 +20,11 @@ FRAME_MS = 180_000
 
 
 @contextlib.contextmanager
-def make_demo(*variables: str) -> Iterator[str]:
+def make_demo(scratch: Path, *variables: str) -> Iterator[str]:
     """Run it until the block is left; gives the address that it prints."""
     leave_out = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "DISPLAY", "WAYLAND_DISPLAY")
     env = {name: value for name, value in os.environ.items() if name not in leave_out}
+    env["TMPDIR"] = str(scratch)
     demo = subprocess.Popen(
         ["make", "demo", *variables],
         cwd=ROOT,
@@ -73,8 +74,8 @@ def first_frame(browser: Browser, address: str) -> str:
         context.close()
 
 
-def test_the_quickstart_comes_to_its_first_frame(browser: Browser) -> None:
-    with make_demo() as address:
+def test_the_quickstart_comes_to_its_first_frame(browser: Browser, tmp_path: Path) -> None:
+    with make_demo(tmp_path) as address:
         assert "/lab/tree/quickstart.ipynb" in address
         assert "Five years of ticks" in first_frame(browser, address)
 
@@ -85,7 +86,7 @@ def test_ones_own_file_is_opened(browser: Browser, tmp_path: Path) -> None:
     price = 100 + np.cumsum(rng.integers(-1, 2, 5000)) * 0.01
     path = tmp_path / "my ticks.parquet"
     pl.DataFrame({"timestamp": stamps, "price": price}).write_parquet(path)
-    with make_demo(f"DATA={path}") as address:
+    with make_demo(tmp_path, f"DATA={path}") as address:
         assert "2024-03-04" in first_frame(browser, address)
 
 
