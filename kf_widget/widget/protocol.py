@@ -84,7 +84,7 @@ class Resize(Message):
     scrubber: tuple[int, int]
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Resize:
+    def _read(cls, content: dict[str, Any], view: str) -> Resize:
         width, height = _size(content)
         return cls(view, width, height, _number(content, "ratio"), _size(content.get("scrubber") or {}))
 
@@ -97,13 +97,13 @@ class Hello(Message):
     dark: bool
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Hello:
+    def _read(cls, content: dict[str, Any], view: str) -> Hello:
         if content.get("protocol") != PROTOCOL:
             raise ProtocolError(
                 f"The page speaks protocol {content.get('protocol')!r} and the kernel {PROTOCOL}. "
                 "Reload the page after upgrading kf_widget."
             )
-        return cls(view, Resize.read(content, view), bool(content.get("dark")))
+        return cls(view, Resize._read(content, view), bool(content.get("dark")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Look(Message):
     moving: bool
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Look:
+    def _read(cls, content: dict[str, Any], view: str) -> Look:
         y = content.get("y")
         if y is not None:
             if not isinstance(y, list | tuple) or len(y) != 2:
@@ -147,7 +147,7 @@ class Scrub(Message):
     moving: bool
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Scrub:
+    def _read(cls, content: dict[str, Any], view: str) -> Scrub:
         return cls(
             view,
             _count(content, "seq"),
@@ -166,7 +166,7 @@ class Go(Message):
     where: str
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Go:
+    def _read(cls, content: dict[str, Any], view: str) -> Go:
         where = _text(content, "where")
         if where not in ("fit", "start", "end"):
             raise ProtocolError(f"message: where must be fit, start or end, got {where!r}")
@@ -183,7 +183,7 @@ class Set(Message):
     value: str
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Set:
+    def _read(cls, content: dict[str, Any], view: str) -> Set:
         name = _text(content, "name")
         if name not in cls.names:
             raise ProtocolError(f"message: name must be one of {', '.join(cls.names)}, got {name!r}")
@@ -197,7 +197,7 @@ class Dark(Message):
     dark: bool
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Dark:
+    def _read(cls, content: dict[str, Any], view: str) -> Dark:
         return cls(view, bool(content.get("dark")))
 
 
@@ -208,7 +208,7 @@ class Ack(Message):
     frame: int
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Ack:
+    def _read(cls, content: dict[str, Any], view: str) -> Ack:
         return cls(view, _count(content, "frame"))
 
 
@@ -219,7 +219,7 @@ class Visible(Message):
     visible: bool
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Visible:
+    def _read(cls, content: dict[str, Any], view: str) -> Visible:
         return cls(view, bool(content.get("visible")))
 
 
@@ -231,7 +231,7 @@ class Export(Message):
     format: str
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Export:
+    def _read(cls, content: dict[str, Any], view: str) -> Export:
         return cls(view, str(content.get("request")), _text(content, "format"))
 
 
@@ -240,7 +240,7 @@ class Bye(Message):
     """The view is gone."""
 
     @classmethod
-    def read(cls, content: dict[str, Any], view: str) -> Bye:
+    def _read(cls, content: dict[str, Any], view: str) -> Bye:
         return cls(view)
 
 
@@ -266,7 +266,7 @@ def parse(content: Any) -> Message:
     kind = _KINDS.get(content.get("type", ""))
     if kind is None:
         raise ProtocolError(f"message: type must be one of {', '.join(_KINDS)}, got {content.get('type')!r}")
-    message: Message = kind.read(content, _text(content, "view"))
+    message: Message = kind._read(content, _text(content, "view"))
     return message
 
 
