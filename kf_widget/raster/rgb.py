@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from kf_widget.jit import kernel
 
-__all__ = ["raster_rgb"]
+__all__ = ["gather_rgb", "gather_rgba", "raster_rgb"]
 
 
 @kernel
-def _gather_rgba(
+def gather_rgba(
     indices: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], out: npt.NDArray[np.uint32]
 ) -> None:
     """Look up one word a pixel. indices : (n,); table : (256,), 0xAABBGGRR; out : (n,), overwritten."""
@@ -20,7 +20,7 @@ def _gather_rgba(
 
 
 @kernel
-def _gather_rgb(
+def gather_rgb(
     indices: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], out: npt.NDArray[np.uint32]
 ) -> None:
     """Look up four pixels for three words. indices : (4 n,); table : (256,), 0x00BBGGRR; out : (3 n,)."""
@@ -70,10 +70,10 @@ def raster_rgb(
     flat = np.ascontiguousarray(indices).reshape(-1)
     target = out.reshape(-1)
     if channels == 4:
-        _gather_rgba(flat, table.view("<u4")[:, 0], target.view("<u4"))
+        gather_rgba(flat, table.view("<u4")[:, 0], target.view("<u4"))
         return out
     table[:, 3] = 0
     whole = flat.size // 4 * 4
-    _gather_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"))
+    gather_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"))
     target[3 * whole :] = table[flat[whole:], :3].reshape(-1)
     return out

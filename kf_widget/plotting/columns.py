@@ -1,0 +1,137 @@
+"""OHLC mappings and volumes, as columns of doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["NO_VOLUME", "PRICES", "Columns", "columns_of", "fault", "unlocked"]
+
+Floats = npt.NDArray[np.float64]
+
+PRICES = ("open", "high", "low", "close")
+NO_VOLUME: Floats = np.zeros(0)
+
+
+class Columns(NamedTuple):
+    """Bars as columns: float64 (n,), C-contiguous, as the kernels take them.
+
+    volume : of length 0 where there is none
+    """
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether there is a column of volume."""
+        return self.volume.size > 0
+
+
+def columns_of(ohlc: Any, volume: Any, what: str = "render") -> Columns:
+    """Columns of one dataset; copies only what is no contiguous float64.
+
+    Raises
+    ------
+    TypeError, ValueError : a column is missing, is no list of numbers, is empty, or differs in length.
+    """
+    columns = [_column(what, name, _find(what, ohlc, name)) for name in PRICES]
+    n = columns[0].size
+    if not n:
+        raise ValueError(f"{what}: open must hold at least one bar, got none.")
+    columns.append(NO_VOLUME if volume is None else _column(what, "volume", volume))
+    for name, column in zip((*PRICES[1:], "volume"), columns[1:], strict=True):
+        if column.size != n and column is not NO_VOLUME:
+            raise ValueError(
+                f"{what}: {name} must be as long as open, {n:,}, got {column.size:,}. "
+                "Pass columns of the same bars."
+            )
+    return Columns(*columns)
+
+
+def fault(status: int, columns: Columns, start: int, what: str = "render") -> ValueError:
+    """The error that a negative result of `draw_chart` stands for."""
+    row, column = divmod(-1 - status, 8)
+    name = "volume" if column >= 4 else PRICES[column]
+    must = "0 or more and finite" if name == "volume" else "finite"
+    got = columns[4 if name == "volume" else column][start + row]
+    return ValueError(
+        f"{what}: {name} must be {must}, got {got} at row {row}. "
+        "Mend the value, or set it to NaN to leave it out."
+    )
+
+
+def unlocked(array: Floats) -> Floats:
+    """The same memory, writable for Numba's eyes, so that it does not compile once more for read-only arrays.
+
+    The kernels write nothing into it.
+    """
+    if array.flags.writeable:
+        return array
+    return np.asarray(_Unlocked(array))
+
+
+class _Unlocked:
+    """Says that an array's memory may be written; the array that NumPy makes of it keeps it alive."""
+
+    def __init__(self, owner: Floats) -> None:
+        self.owner = owner
+        place = (owner.ctypes.data, False)
+        self.__array_interface__ = {**owner.__array_interface__, "data": place}
+
+
+def _find(what: str, ohlc: Any, name: str) -> Any:
+    if not isinstance(ohlc, Mapping) and not hasattr(ohlc, "__getitem__"):
+        raise TypeError(
+            f"{what}: ohlc must be a mapping or a table with {', '.join(PRICES)}, got {type(ohlc).__name__}."
+        )
+    for key in (name, name.capitalize(), name.upper()):
+        try:
+            return ohlc[key]
+        except (KeyError, IndexError, ValueError):
+            continue
+        except TypeError:
+            break
+        except Exception as error:
+            if type(error).__name__ != "ColumnNotFoundError":  # of polars
+                raise
+    seen = _names(ohlc)
+    raise ValueError(
+        f"{what}: ohlc must have columns {', '.join(PRICES)}, got {seen}: no {name}. "
+        'Pass {"open": ..., "high": ..., "low": ..., "close": ...}.'
+    )
+
+
+def _names(ohlc: Any) -> str:
+    for attribute in ("column_names", "columns"):
+        if (names := getattr(ohlc, attribute, None)) is not None and not callable(names):
+            return ", ".join(map(str, names))
+    if isinstance(ohlc, Mapping):
+        return ", ".join(map(str, ohlc)) or "none"
+    names = getattr(getattr(ohlc, "dtype", None), "names", None)
+    return ", ".join(names) if names else type(ohlc).__name__
+
+
+def _column(what: str, name: str, values: Any) -> Floats:
+    if type(values) is np.ndarray and values.dtype == np.float64 and values.flags.c_contiguous:
+        array = values
+    else:
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "fiu":
+                if array.dtype.kind != "O":
+                    raise TypeError
+                array = np.asarray(values, dtype=np.float64)
+            array = np.ascontiguousarray(array, dtype=np.float64)
+        except (TypeError, ValueError):
+            got = getattr(values, "dtype", None) or type(values).__name__
+            raise TypeError(f"{what}: {name} must be a column of numbers, got {got}.") from None
+    if array.ndim != 1:
+        raise ValueError(f"{what}: {name} must have one dimension, got shape {array.shape}.")
+    return array if array.flags.writeable else unlocked(array)

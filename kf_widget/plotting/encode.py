@@ -1,0 +1,178 @@
+"""Pictures as the bytes of WebP, PNG and JPEG files, at three speeds."""
+
+from __future__ import annotations
+
+import io
+import operator
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kf_widget.frame.image import encode_image
+from kf_widget.frame.vp8l import encode
+from kf_widget.plotting.look import choose
+
+__all__ = ["SPEEDS", "check_options", "encode_indexed", "encode_pixels"]
+
+SPEEDS = ("fast", "balanced", "best")
+"""From the quickest to the smallest."""
+
+Indices = npt.NDArray[np.uint8]
+Colours = npt.NDArray[np.uint32]
+
+_OPTIONS = {
+    "webp": (),
+    "png": ("compress_level",),
+    "jpeg": ("quality", "subsampling", "progressive", "optimize"),
+}
+_LEVELS = {"fast": 1, "balanced": 6, "best": 9}
+_JPEG = {
+    "fast": {"quality": 85},
+    "balanced": {"quality": 85, "optimize": True},
+    "best": {"quality": 85, "optimize": True, "progressive": True},
+}
+_LIBWEBP = {"fast": (0, 0), "balanced": (75, 4), "best": (100, 6)}
+
+
+def check_options(
+    what: str, format: str, speed: Any, quality: Any, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Options for the encoders, `quality` among them where the format has one.
+
+    Raises
+    ------
+    TypeError, ValueError : an unknown speed or option, or a value out of range.
+    """
+    choose(what, "speed", speed, SPEEDS)
+    checked = {}
+    if quality is not None:
+        checked["quality"] = _whole(what, "quality", quality, 1, 100)
+        if format != "jpeg":  # WebP and PNG are lossless at every quality
+            del checked["quality"]
+    for name, value in options.items():
+        allowed = _OPTIONS.get(format, ())
+        if name not in allowed:
+            listed = ", ".join(allowed) or "none"
+            raise TypeError(f"{what}: options of {format} must be among {listed}, got {name!r}.")
+        checked[name] = _whole(what, name, value, 0, 9) if name == "compress_level" else value
+    return checked
+
+
+def encode_indexed(
+    indices: Indices, colours: Colours, format: str, speed: str, options: dict[str, Any]
+) -> bytes:
+    """Bytes of an indexed picture, opaque or not.
+
+    Parameters
+    ----------
+    indices : uint8 (height, width), C-contiguous, each below n
+    colours : uint32 (n,), 0xAARRGGBB, n in 1..256; opaque for "jpeg"
+    format : "webp", "png" or "jpeg"
+    speed : one of `SPEEDS`; options : of `check_options`
+    """
+    if format == "webp":
+        data = encode(indices, colours, speed)
+        assert data is not None
+        return data
+    if format == "png":
+        return _png(indices, colours, speed, options.get("compress_level"))
+    return encode_image(indices, colours, "jpg", **{**_JPEG[speed], **options})
+
+
+def encode_pixels(image: Any, format: str, speed: str, options: dict[str, Any]) -> bytes:
+    """Bytes of an image with more colours than a palette holds: RGB, RGBA, or for "jpeg" RGB."""
+    target = io.BytesIO()
+    if format == "webp":
+        quality, method = _LIBWEBP[speed]
+        image.save(target, "WEBP", lossless=True, quality=quality, method=method, exact=True)
+    elif format == "png":
+        level = options.get("compress_level", _LEVELS[speed])
+        image.save(target, "PNG", compress_level=level, optimize=speed == "best" and not options)
+    else:
+        image.save(target, "JPEG", **{"subsampling": 0, **_JPEG[speed], **options})
+    return target.getvalue()
+
+
+def _png(indices: Indices, colours: Colours, speed: str, level: int | None) -> bytes:
+    """A PNG with a palette; fast spends a byte on each pixel, the others as few bits as do.
+
+    "best" also tries zlib's other ways, and each row as its difference from the row above.
+    """
+    height, width = indices.shape
+    if speed == "fast":
+        bits, rows = 8, indices
+    else:
+        indices, colours = _compact(indices, colours)
+        bits = next(b for b in (1, 2, 4, 8) if colours.size <= 1 << b)
+        rows = _packed(indices, bits)
+    plain = np.zeros((height, rows.shape[1] + 1), np.uint8)
+    plain[:, 1:] = rows
+    chosen = _LEVELS[speed] if level is None else level
+    data = _deflate(plain, chosen, zlib.Z_DEFAULT_STRATEGY)
+    if speed == "best" and level is None:
+        moved = plain.copy()
+        moved[1:, 1:] -= plain[:-1, 1:]
+        moved[:, 0] = 2
+        tries = [_deflate(plain, 6, zlib.Z_DEFAULT_STRATEGY)]
+        tries += [
+            _deflate(rows, 9, strategy)
+            for rows in (plain, moved)
+            for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE)
+        ]
+        data = min([data, *tries], key=len)
+    flat = colours.astype(">u4").view(np.uint8).reshape(-1, 4)
+    chunks = [
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)),
+        _chunk(b"PLTE", flat[:, 1:].tobytes()),
+    ]
+    if (flat[:, 0] != 255).any():
+        chunks.append(_chunk(b"tRNS", flat[:, 0].tobytes()))
+    return b"".join([b"\x89PNG\r\n\x1a\n", *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
+
+
+def _compact(indices: Indices, colours: Colours) -> tuple[Indices, Colours]:
+    """The same picture with only the colours that occur."""
+    used = np.flatnonzero(np.bincount(indices.reshape(-1), minlength=256))
+    if used.size == colours.size:
+        return indices, colours
+    ranks = np.zeros(256, np.uint8)
+    ranks[used] = np.arange(used.size)
+    return ranks[indices], colours[used]
+
+
+def _packed(indices: Indices, bits: int) -> Indices:
+    """Pixels side by side in bytes, the first in the highest bits."""
+    if bits == 8:
+        return indices
+    many = 8 // bits
+    height, width = indices.shape
+    wide = np.zeros((height, -(-width // many) * many), np.uint8)
+    wide[:, :width] = indices
+    packed = np.zeros((height, wide.shape[1] // many), np.uint8)
+    for k in range(many):
+        packed |= wide[:, k::many] << np.uint8(8 - bits * (k + 1))
+    return packed
+
+
+def _deflate(rows: Indices, level: int, strategy: int) -> bytes:
+    squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
+    return squeeze.compress(rows.data) + squeeze.flush()
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _whole(what: str, name: str, value: Any, least: int, most: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{what}: {name} must be a whole number from {least} to {most}, got {value!r}."
+        ) from None
+    if isinstance(value, bool) or not least <= number <= most:
+        raise ValueError(f"{what}: {name} must be a whole number from {least} to {most}, got {value!r}.")
+    return number

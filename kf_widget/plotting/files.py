@@ -1,0 +1,78 @@
+"""Files written whole or not at all, and which format a name asks for."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+from kf_widget.errors import KfError
+from kf_widget.plotting.look import choose
+
+__all__ = ["FORMATS", "format_for", "write_file", "write_whole"]
+
+FORMATS = ("webp", "png", "jpeg", "svg", "svgz")
+_SUFFIXES = {".webp": "webp", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".svg": "svg", ".svgz": "svgz"}
+_count = itertools.count()
+
+
+def format_for(what: str, target: Any, format: Any) -> str:
+    """One of `FORMATS`, from its name or from the suffix of a path.
+
+    Raises
+    ------
+    TypeError, ValueError : neither names a format; the message lists those there are.
+    """
+    if format is not None:
+        named = format.lower().removeprefix(".") if isinstance(format, str) else format
+        return choose(what, "format", "jpeg" if named == "jpg" else named, FORMATS)
+    if not isinstance(target, str | os.PathLike):
+        raise ValueError(f"{what}: format must be given where output_path is no path: {', '.join(FORMATS)}.")
+    suffix = Path(target).suffix.lower()
+    if suffix not in _SUFFIXES:
+        listed = ", ".join(_SUFFIXES)
+        raise ValueError(
+            f"{what}: output_path must end in one of {listed}, got {os.fspath(target)!r}. Or pass format."
+        )
+    return _SUFFIXES[suffix]
+
+
+def write_file(what: str, target: Any, data: bytes) -> Any:
+    """Write to a path, whole or not at all, or to an open binary file; returns `target`."""
+    if isinstance(target, str | os.PathLike):
+        write_whole(what, os.fspath(target), data)
+    elif hasattr(target, "write"):
+        target.write(data)
+    else:
+        raise TypeError(f"{what}: output_path must be a path or a binary file, got {type(target).__name__}.")
+    return target
+
+
+def write_whole(what: str, path: str, data: bytes) -> None:
+    """Write a file beside its place, then move it there."""
+    # No Path here: three of them would cost as much as encoding a small chart.
+    folder, name = os.path.split(path)
+    beside = f"{folder}{os.sep if folder else ''}.{name[:200]}.{os.getpid()}-{next(_count)}.part"
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        raise _refused(what, path, error) from None
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+        finally:
+            os.close(handle)
+        os.replace(beside, path)  # noqa: PTH105
+    except BaseException as error:
+        Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _refused(what, path, error) from None
+        raise
+
+
+def _refused(what: str, path: str, error: OSError) -> KfError:
+    remedy = "Make the folder first." if isinstance(error, FileNotFoundError) else "Choose another place."
+    return KfError(f"{what}: cannot write {path!r}: {error.strerror}. {remedy}")

@@ -1,0 +1,87 @@
+"""What each file of a batch was made from, so that an interrupted batch goes on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kf_widget.jit import sources_of
+from kf_widget.plotting.files import write_whole
+from kf_widget.plotting.look import Look
+
+__all__ = ["RECORD", "Record", "content_hash", "made_from"]
+
+RECORD = ".kf-batch.jsonl"
+"""Name of the record, in each folder that a batch writes into."""
+
+
+@functools.cache
+def _code_hash() -> bytes:
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sources_of(Path(__file__).with_name("parallel.py")):
+        digest.update(source.read_bytes())
+    return digest.digest()
+
+
+def content_hash(data: Any) -> str:
+    """Hash of a file's bytes."""
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def made_from(columns: Any, look: Look, format: str, speed: str, options: dict[str, Any]) -> str:
+    """Hash of all that decides the bytes of a file: data, look, format, speed, and this package's code."""
+    digest = hashlib.blake2b(_code_hash(), digest_size=12)
+    digest.update(f"{look.key()} {format} {speed} {sorted(options.items())}".encode())
+    for column in columns:
+        digest.update(b"%d:" % column.size)
+        digest.update(column.data)
+    return digest.hexdigest()
+
+
+class Record:
+    """The record of one folder: a line of JSON a file, added once the file is in its place.
+
+    A line says which file, what it was made from, and the hash of its bytes. The last line for a file
+    counts; a line cut off by a crash counts for nothing, and its chart is made again.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path = str(Path(folder) / RECORD)
+        self.entries: dict[str, tuple[str, str]] = {}
+        text = ""
+        with contextlib.suppress(FileNotFoundError):
+            text = Path(self.path).read_text(errors="replace")
+        lines = 0
+        for line in text.splitlines():
+            lines += 1
+            try:
+                entry = json.loads(line)
+                self.entries[str(entry["file"])] = (str(entry["from"]), str(entry["is"]))
+            except (ValueError, TypeError, KeyError):
+                continue
+        if text and (not text.endswith("\n") or lines > 2 * len(self.entries)):
+            write_whole("render_charts_parallel", self.path, self._lines(self.entries))
+
+    def add(self, made: dict[str, tuple[str, str]]) -> None:
+        """Note files that are in their place: (what it was made from, hash of its bytes) by name."""
+        if not made:
+            return
+        self.entries.update(made)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(handle, self._lines(made))
+        finally:
+            os.close(handle)
+
+    @staticmethod
+    def _lines(entries: dict[str, tuple[str, str]]) -> bytes:
+        lines = (
+            json.dumps({"file": name, "from": source, "is": content})
+            for name, (source, content) in entries.items()
+        )
+        return "".join(line + "\n" for line in lines).encode()
