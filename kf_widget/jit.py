@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def _sources_key(path: Path) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
+def _make_folder(path: str) -> None:
+    """Create a folder for machine code; OSError where nothing can be written in it."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=path).close()
+
+
 class _Locator(_CacheLocator):
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
         self._folder = f"{py_func.__module__}-{_sources_key(Path(py_file))}"
@@ -80,11 +88,15 @@ class _Locator(_CacheLocator):
     def get_disambiguator(self) -> str:
         return str(self._line)
 
+    def ensure_cache_path(self) -> None:
+        # Numba tries this out with a file for every kernel; a folder needs it once.
+        _make_folder(self.get_cache_path())
+
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
         try:
             locator = cls(py_func, py_file)
-            locator.ensure_cache_path()  # type: ignore[no-untyped-call]
+            locator.ensure_cache_path()
         except OSError:
             return None
         return locator

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anywidget
 import numpy as np
@@ -26,6 +26,7 @@ from kf_widget.chart.view import View, Viewport
 from kf_widget.errors import KfError
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.warm import warm_beside
+from kf_widget.history.columns import Columns
 from kf_widget.history.protocol import History
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -430,8 +431,8 @@ class Chart(anywidget.AnyWidget):
 
 def _as_history(history: Any) -> History:
     """The history itself, or the ticks or bars of a table."""
-    if isinstance(history, History):
-        return history
+    if isinstance(history, Columns):
+        return cast(History, history)
     from kf_widget.history.bars import Bars
     from kf_widget.history.ticks import Ticks
 
