@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kf_widget.history.sample import sample_ticks
     from kf_widget.history.ticks import Ticks
     from kf_widget.history.timeframe import Timeframe
+    from kf_widget.plotting.plot import plot
     from kf_widget.widget.chart import Chart
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ _HOME = {
     "Ticks": "kf_widget.history.ticks",
     "Timeframe": "kf_widget.history.timeframe",
     "View": "kf_widget.chart.view",
+    "plot": "kf_widget.plotting.plot",
     "read_bars": "kf_widget.history.files",
     "read_ticks": "kf_widget.history.files",
     "sample_ticks": "kf_widget.history.sample",
@@ -42,6 +44,7 @@ __all__ = [
     "Timeframe",
     "View",
     "__version__",
+    "plot",
     "read_bars",
     "read_ticks",
     "sample_ticks",

@@ -46,6 +46,7 @@ class Style:
     box_size : of Renko and point & figure, and the range of range bars; 0 for the default
     reversal : boxes that turn a column of point & figure
     wick_share : least width of a wick as a share of the body's; a line at least
+    formed : whether the history's rows are already what the chart type draws: bricks, columns, smoothed bars
     """
 
     timeframe: str = AUTO
@@ -57,6 +58,7 @@ class Style:
     box_size: float = 0.0
     reversal: int = 3
     wick_share: float = 0.0
+    formed: bool = False
 
 
 @dataclass(slots=True)
@@ -98,9 +100,10 @@ def compose(
     layout = lay_out(viewport, label_px, style.volume and history.volume is not None, style.axes)
     width_css = (layout.window[1] - layout.window[0]) / ratio
     timeframe = resolve(subject, style.timeframe, viewport.start, viewport.stop, width_css)
-    columns, box_size = series_columns(
-        subject, layout, timeframe, style.chart_type, style.box_size, style.reversal
-    )
+    kind = "bars" if style.formed else style.chart_type
+    columns, box_size = series_columns(subject, layout, timeframe, kind, style.box_size, style.reversal)
+    if style.formed:
+        box_size = style.box_size
 
     seen = np.empty(3)
     visible_extremes(columns.x0, columns.x1, columns.ohlc, columns.volume, *map(float, layout.window), seen)

@@ -67,19 +67,19 @@ def _row(price, log, top, scale, height):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def candle_boxes(x0, x1, ohlc, spacing, line_px, log, top, scale, height, wicks, bodies, inks):  # type: ignore[no-untyped-def]
+def candle_boxes(x0, x1, ohlc, spacing, line_px, wick_px, log, top, scale, height, wicks, bodies, inks):  # type: ignore[no-untyped-def]
     """Wick and body of each bar, on whole pixels.
 
     x0, x1 : float64 (n,), px
     ohlc : float64 (n, 4)
-    spacing : typical px from bar to bar; line_px : width of a wick
+    spacing : typical px from bar to bar; line_px, wick_px : least height of a body, width of a wick
     log, top, scale, height : price pane: log10 scale or not, its top in scale space, px per unit, px
     wicks, bodies : int32 (4, n), overwritten with x0, y0, x1, y1
     inks : uint8 (2, n), overwritten with 1 where the bar closed at or above its open, else 0
     """
     for i in range(x0.size):
-        width = _body_px(spacing, x0[i], x1[i], line_px)
-        thin = min(line_px, width)
+        width = _body_px(spacing, x0[i], x1[i], wick_px)
+        thin = min(wick_px, width)
         left = math.floor(x0[i]) if spacing < 1.5 else math.floor(0.5 * (x0[i] + x1[i]) - 0.5 * width + 0.5)
         center = left + (width - thin) // 2
         opened = _row(ohlc[i, 0], log, top, scale, height)

@@ -19,7 +19,7 @@ from kf_widget.history.timeframe import Timeframe
 __all__ = ["Columns", "visible_columns"]
 
 _ROW_LIMIT = 4
-"""Rows per pixel column up to which rows are drawn as they are; beyond it they are merged."""
+"""Trades per pixel column up to which they are drawn as they are; beyond it they are merged, bars at once."""
 
 _ROWS_ASKED, _BARS_ASKED = 16, 4
 """How many of a pixel column's bars are asked for their colour: rows lie at hand, bars are searched."""
@@ -148,7 +148,7 @@ def _rows(subject: Subject, layout: Layout) -> Columns:
     first, last = int(ends[0]), int(ends[1])
     if not around:  # the trades beside the picture, so that the line enters and leaves it
         first, last = max(0, first - 1), min(len(history), last + 1)
-    if last - first > _ROW_LIMIT * layout.plot[2]:
+    if last - first > (1 if around else _ROW_LIMIT) * layout.plot[2]:
         rows = np.unique(np.append(index.rows(columns), (first, last)))
         ohlc, volume, count = index.aggregate(rows)
         times = _row_times(history.time_ns, rows)

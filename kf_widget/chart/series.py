@@ -106,19 +106,20 @@ def _columns(columns: Columns, price: PriceMap) -> list[Mark]:
     return [_rects(rose, inks.WICK_UP), _rects(fell, inks.WICK_DOWN)]
 
 
-def _candle_px(drawing: Drawing) -> int:
+def _wick_px(drawing: Drawing) -> int:
     """Width of a wick: a line, or as much of a body as is wanted."""
     body = int(_spacing_px(drawing.columns) * 0.8)
     return max(_line_px(drawing.layout), round(drawing.wick_share * body))
 
 
-def _candle_shapes(drawing: Drawing, line_px: int) -> tuple[Corners, Corners, npt.NDArray[np.uint8]]:
+def _candle_shapes(drawing: Drawing) -> tuple[Corners, Corners, npt.NDArray[np.uint8]]:
     columns, price = drawing.columns, drawing.price
     n = len(columns)
     wicks, bodies, rising = boxes(n), boxes(n), np.empty((2, n), dtype=np.uint8)
     candle_boxes(
-        columns.x0, columns.x1, columns.ohlc, _spacing_px(columns), line_px,
-        price.log, price.top, price.scale, price.height, wicks, bodies, rising,
+        columns.x0, columns.x1, columns.ohlc, _spacing_px(columns),
+        _line_px(drawing.layout), _wick_px(drawing), price.log, price.top, price.scale, price.height,
+        wicks, bodies, rising,
     )  # fmt: skip
     return wicks, bodies, rising
 
@@ -126,7 +127,7 @@ def _candle_shapes(drawing: Drawing, line_px: int) -> tuple[Corners, Corners, np
 def _candles(drawing: Drawing) -> list[Mark]:
     if drawing.columns.merged:
         return _columns(drawing.columns, drawing.price)
-    wicks, bodies, rising = _candle_shapes(drawing, _candle_px(drawing))
+    wicks, bodies, rising = _candle_shapes(drawing)
     return [_rects(wicks, _WICKS[rising[0]]), _rects(bodies, _BODIES[rising[1]])]
 
 
@@ -135,8 +136,7 @@ def _hollow(drawing: Drawing) -> list[Mark]:
     columns = drawing.columns
     if columns.merged:
         return _columns(columns, drawing.price)
-    line_px = _candle_px(drawing)
-    wicks, bodies, _ = _candle_shapes(drawing, line_px)
+    wicks, bodies, _ = _candle_shapes(drawing)
     before = np.empty(len(columns))
     before[1:] = columns.ohlc[:-1, 3]
     if len(columns):
@@ -161,7 +161,7 @@ def _bars(drawing: Drawing) -> list[Mark]:
     n = len(columns)
     stems, opens, closes, rising = boxes(n), boxes(n), boxes(n), np.empty(n, dtype=np.uint8)
     spacing = _spacing_px(columns)
-    line_px = _candle_px(drawing)
+    line_px = _wick_px(drawing)
     if spacing >= 7 * layout.ratio:
         line_px = max(line_px, _line_px(layout) + 1)
     bar_boxes(

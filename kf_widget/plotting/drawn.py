@@ -1,4 +1,4 @@
-"""Single charts drawn through the scene: with axes, as vectors, and of the types that no bare kernel draws."""
+"""Charts drawn through the scene: with axes, as vectors, and of the types that no bare kernel draws."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kf_widget.plotting.look import Look
 from kf_widget.plotting.shapes import Shape, shape_of_bars
 from kf_widget.raster import measure, rasterize
 
-__all__ = ["draw_chart", "draw_svg", "rasterized", "scene_of"]
+__all__ = ["draw_chart", "draw_svg", "rasterized", "scene_of", "scene_of_table"]
 
 _IN_SCENE = {"ohlc": "bars"}
 
@@ -61,7 +61,7 @@ def draw_chart(
     indices : uint8 (height, width)
     colours : uint32 (n,), 0xAARRGGBB
     """
-    return rasterized(_scene(ohlc, volume, look, title, box_size, reversal, tz, what), look)
+    return rasterized(scene_of_table(ohlc, volume, look, title, box_size, reversal, tz, what), look)
 
 
 def draw_svg(
@@ -77,12 +77,12 @@ def draw_svg(
     what: str = "render",
 ) -> bytes:
     """One chart as an SVG document, gzipped if `compressed`; other arguments as for `draw_chart`."""
-    scene = _scene(ohlc, volume, look, title, box_size, reversal, tz, what)
+    scene = scene_of_table(ohlc, volume, look, title, box_size, reversal, tz, what)
     encode = encode_svgz if compressed else encode_svg
     return encode(scene, look.theme.colours(), title=title or "")
 
 
-def _scene(
+def scene_of_table(
     ohlc: Any,
     volume: Any,
     look: Look,
@@ -92,6 +92,7 @@ def _scene(
     tz: str | None,
     what: str,
 ) -> Scene:
+    """The scene of a table's bars; arguments as for `draw_chart`."""
     columns = columns_of(ohlc, volume, what)
     stamps_ns, zone = (None, "UTC") if not look.axes else _stamps(ohlc, columns.open.size, tz, what)
     kind = _IN_SCENE.get(look.chart_type, look.chart_type)
@@ -129,10 +130,7 @@ def scene_of(shape: Shape, look: Look, zone: Zone, title: str | None = None, wha
         wick_share=look.wick_width_ratio,
         formed=True,
     )
-    if shape.stamps_ns is None:
-        marks = number_marks(first)
-    else:
-        marks = stamp_marks(shape.stamps_ns, zone, first)
+    marks = number_marks(first) if shape.stamps_ns is None else stamp_marks(shape.stamps_ns, zone, first)
     scene = compose(subject, viewport, style, measure, marks).scene
     return with_title(scene, title, font_px(ratio), band) if title and band else scene
 

@@ -77,11 +77,13 @@ def shape_of_bars(
     return Shape(open, high, low, close, volume, slots, n, stamps_ns, chart_type)
 
 
-def shape_of_path(history: History, chart_type: str, box_size: float, reversal: int) -> Shape:
+def shape_of_path(
+    history: History, chart_type: str, box_size: float, reversal: int, with_volume: bool = True
+) -> Shape:
     """Bricks, columns or range bars of a history; a brick is told by when it was complete."""
     path = path_of(history, chart_type, box_size, reversal)
     bars, n = path.bars, len(path)
-    volume = bars.volume if history.volume is not None else None
+    volume = bars.volume if with_volume and history.volume is not None else None
     stamps_ns = path.stop_ns if chart_type == "renko" else bars.time_ns
     return Shape(
         bars.open, bars.high, bars.low, bars.close, volume, np.arange(n), n, stamps_ns, chart_type, path.box

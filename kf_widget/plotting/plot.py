@@ -1,0 +1,257 @@
+"""One chart with axes from any table of bars or ticks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from kf_widget.chart.path import PATH_TYPES, box_of
+from kf_widget.chart.resolution import AUTO, TICKS, resolve
+from kf_widget.chart.scene import Scene
+from kf_widget.chart.subject import Subject
+from kf_widget.chart.theme import Theme
+from kf_widget.frame.svg import encode_svg, encode_svgz
+from kf_widget.history.bars import Bars
+from kf_widget.history.names import BAR_ROLES
+from kf_widget.history.names import resolve as resolve_names
+from kf_widget.history.protocol import History
+from kf_widget.history.resample import resample
+from kf_widget.history.tables import open_table
+from kf_widget.history.ticks import Ticks
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+from kf_widget.plotting.columns import NO_VOLUME, Columns
+from kf_widget.plotting.drawn import rasterized, scene_of, scene_of_table
+from kf_widget.plotting.encode import check_options, encode_indexed
+from kf_widget.plotting.files import format_for, write_file
+from kf_widget.plotting.look import choose, look_of
+from kf_widget.plotting.picture import picture_of
+from kf_widget.plotting.shapes import shape_of_bars, shape_of_path
+
+__all__ = ["TYPES", "plot"]
+
+_TICK_TYPES = {"tick": "t", "volume": "v"}
+TYPES = ("candle", "hollow", "ohlc", "line", "area", "heikin_ashi", "renko", "pnf", "range", *_TICK_TYPES)
+"""Chart types of `plot`."""
+_ALIASES = {
+    "bars": "ohlc",
+    "hollow_and_filled": "hollow",
+    "heikin-ashi": "heikin_ashi",
+    "heikinashi": "heikin_ashi",
+    "point_and_figure": "pnf",
+    "point & figure": "pnf",
+    "range_bars": "range",
+    "tick_bars": "tick",
+    "volume_bars": "volume",
+}
+_BACKENDS: dict[Any, Literal["auto", "cpu", "gpu"]] = {"auto": "auto", True: "gpu", False: "cpu"}
+_BARS_WANTED = 200
+_UNTIMED = {role: names for role, names in BAR_ROLES.items() if role not in ("time", "count")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Arguments that say what is drawn, checked."""
+
+    type: str
+    backend: str
+    timeframe: str | None
+    title: str | None
+    volume: bool
+    tz: str | None
+    box_size: float
+    reversal: int
+
+
+class _Plot:
+    """The function `plot`, with `render` beside it: ``plot(df)`` and ``plot.render(df)``."""
+
+    def __call__(
+        self,
+        df: Any,
+        type: str = "candle",
+        savefig: Any = None,
+        use_gpu: bool | Literal["auto"] = "auto",
+        *,
+        timeframe: str | Timeframe | None = None,
+        title: str | None = None,
+        volume: bool = True,
+        tz: str | None = None,
+        box_size: float | None = None,
+        reversal: int = 3,
+        width: int = 1200,
+        height: int = 675,
+        theme: str | Theme = "tradingview",
+        format: str | None = None,
+        speed: str = "balanced",
+        quality: int | None = None,
+        **render: Any,
+    ) -> Any:
+        """One chart with prices, times and a title, from any table of bars or ticks.
+
+        Parameters
+        ----------
+        df : `Bars`, `Ticks`, or any table that they take; bars without times are numbered.
+        type : "candle", "hollow", "ohlc", "line", "area", "heikin_ashi", "renko", "pnf" (point & figure)
+            or "range" (range bars); of ticks also "tick" and "volume" bars. Renko, point & figure and range
+            bars are cut from the rows of the table, of ticks from every trade.
+        savefig : path or open binary file to save to; None only returns the image.
+        use_gpu : "auto" takes the faster way to make bars of ticks, True insists on the GPU, False leaves
+            it out.
+        timeframe : of the bars to draw, for example "5m", "1D", "100t", "500v"; by default that of the
+            table, and of ticks one that gives a few hundred.
+        title : a line above the chart.
+        volume : whether to draw volume, where there is any.
+        tz : IANA time zone of naive times, of days and of the labels.
+        box_size : box of Renko and point & figure, range of range bars; by default 0.75 x the median
+            ATR(14).
+        reversal : boxes that turn a column of point & figure.
+        width, height, theme : as for `kf_widget.plotting.render_ohlcv_chart`.
+        format, speed, quality : of the file, as for `kf_widget.plotting.render_and_save`.
+        **render : bg_color, up_color, down_color, wick_width_ratio, enable_antialiasing, show_grid.
+
+        Returns
+        -------
+        PIL.Image.Image
+
+        Raises
+        ------
+        TypeError, ValueError : an argument is of another kind or value than above; the message says which.
+        KfError : the file cannot be written, or no GPU can be used where one is insisted on.
+        """
+        what = "plot"
+        kind = choose(what, "type", _ALIASES.get(type, type), TYPES)
+        if not isinstance(use_gpu, bool) and use_gpu != "auto":
+            raise ValueError(f'{what}: use_gpu must be "auto", True or False, got {use_gpu!r}.')
+        chosen = options = None
+        if savefig is not None:
+            chosen = format_for(what, savefig, format)
+            options = check_options(what, chosen, speed, quality, {})
+        size = _checked_size(box_size)
+        if not isinstance(reversal, int) or not 1 <= reversal <= 1000:
+            raise ValueError(f"{what}: reversal must be 1 to 1,000 boxes, got {reversal!r}.")
+        wanted = _Wanted(
+            kind, _BACKENDS[use_gpu], None if timeframe is None else str(timeframe), title, bool(volume), tz,
+            size, reversal,
+        )  # fmt: skip
+        drawn_as = kind if kind not in ("range", *_TICK_TYPES) else "candle"
+        look = look_of(width=width, height=height, theme=theme, chart_type=drawn_as, axes=True, **render)
+        scene = _scene(df, wanted, look)
+        indices, colours = rasterized(scene, look)
+        if savefig is not None:
+            assert chosen is not None
+            assert options is not None
+            if chosen in ("svg", "svgz"):
+                encode = encode_svgz if chosen == "svgz" else encode_svg
+                data = encode(scene, look.theme.colours(), title=title or "")
+            else:
+                data = encode_indexed(indices, colours, chosen, speed, options)
+            write_file(what, savefig, data)
+        return picture_of(indices, colours, look)
+
+    def render(
+        self, df: Any, type: str = "candle", use_gpu: bool | Literal["auto"] = "auto", **more: Any
+    ) -> Any:
+        """The image of ``plot(df, type, use_gpu=use_gpu, **more)``; saves nothing."""
+        if "savefig" in more:
+            raise TypeError("plot.render: savefig must not be given, it saves nothing. Call plot.")
+        return self(df, type, None, use_gpu, **more)
+
+    def __repr__(self) -> str:
+        return "<function kf_widget.plot>"
+
+
+def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
+    history = _history(df, wanted.tz)
+    if history is None:
+        if wanted.timeframe is not None:
+            raise ValueError(
+                "plot: timeframe must be None for bars without times, got "
+                f"{wanted.timeframe!r}. Add a column of times."
+            )
+        table = open_table("plot", df)
+        roles = resolve_names("plot", _UNTIMED, list(table.names), {})
+        found = table.select(list(roles.values()))
+        ohlcv = {role: found[name].values for role, name in roles.items()}
+        volume = ohlcv.get("volume") if wanted.volume else None
+        return scene_of_table(
+            ohlcv, volume, look, wanted.title, wanted.box_size, wanted.reversal, wanted.tz, "plot"
+        )
+    zone = Zone.of(wanted.tz or history.tz)
+    if wanted.type in PATH_TYPES:
+        subject = Subject.of(history, zone.name)
+        timeframe = wanted.timeframe or _timeframe(subject, look.width)
+        size = wanted.box_size or box_of(subject, timeframe)
+        shape = shape_of_path(history, wanted.type, size, wanted.reversal, wanted.volume)
+    else:
+        bars = _bars(history, zone, wanted, look.width)
+        volume = NO_VOLUME
+        if wanted.volume and bars.volume is not None:
+            volume = bars.volume.astype(np.float64)
+        columns = Columns(bars.open, bars.high, bars.low, bars.close, volume)
+        kind = {"ohlc": "bars"}.get(look.chart_type, look.chart_type)
+        shape = shape_of_bars(columns, bars.time_ns, kind, 0.0, 3, "plot")
+    return scene_of(shape, look, zone, wanted.title, "plot")
+
+
+def _history(df: Any, tz: str | None) -> History | None:
+    """The table as bars or ticks; None for bars without times."""
+    if isinstance(df, History):
+        return df
+    table = open_table("plot", df)
+    plain = {str(name).strip().lower() for name in table.names}
+    if not all(plain & set(BAR_ROLES[role]) for role in ("open", "high", "low", "close")):
+        return Ticks(df, tz=tz)
+    if table.time_index is None and not plain & set(BAR_ROLES["time"]):
+        return None
+    return Bars(df, tz=tz)
+
+
+def _timeframe(subject: Subject, width: int) -> str:
+    if not subject.history.interval_ns:
+        return resolve(subject, AUTO, subject.axis.start, subject.axis.stop, min(width, 4 * _BARS_WANTED))
+    return TICKS
+
+
+def _bars(history: History, zone: Zone, wanted: _Wanted, width: int) -> History:
+    """The bars to draw: those of the table, or of another timeframe."""
+    timeframe = wanted.timeframe
+    if wanted.type in _TICK_TYPES and timeframe is None:
+        if history.kind != "ticks":
+            raise ValueError(f"plot: type must not be {wanted.type!r} for bars, it takes ticks.")
+        total = float(len(history))
+        if wanted.type == "volume":
+            if history.volume is None:
+                raise ValueError("plot: type must not be 'volume' for ticks without sizes.")
+            total = float(np.sum(history.volume, dtype=np.float64))
+        timeframe = f"{_round(total / _BARS_WANTED):g}{_TICK_TYPES[wanted.type]}"
+    elif timeframe is None:
+        timeframe = _timeframe(Subject.of(history, zone.name), width)
+    if timeframe == TICKS:
+        return history
+    return resample(history, Timeframe.parse(timeframe), zone, wanted.backend)
+
+
+def _round(value: float) -> float:
+    """The nearest of 1, 2, 5 times a power of ten, 1 at least."""
+    power = 10.0 ** math.floor(math.log10(max(value, 1.0)))
+    return max(
+        1.0, min((power, 2 * power, 5 * power, 10 * power), key=lambda v: abs(math.log(v / max(value, 1.0))))
+    )
+
+
+def _checked_size(box_size: Any) -> float:
+    if box_size is None:
+        return 0.0
+    if isinstance(box_size, bool) or not isinstance(box_size, int | float | np.number):
+        raise TypeError(f"plot: box_size must be a price difference above 0, got {box_size!r}.")
+    if not 0 < box_size < math.inf:
+        raise ValueError(f"plot: box_size must be a price difference above 0, got {box_size!r}.")
+    return float(box_size)
+
+
+plot = _Plot()
+"""Draw one chart: see `_Plot.__call__`."""
