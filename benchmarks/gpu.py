@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib.util
 import statistics
 import sys
@@ -27,10 +28,13 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.machine import RESULTS, facts, markdown_table, save
+from kf_widget.history.autotune import run_autotune
 from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.gpu import stream_columns
 from kf_widget.history.gpu_device import CupyDevice, find_device, gpu_info
 from kf_widget.history.gpu_history import GpuHistory
-from kf_widget.history.gpu_scan import Pieces, scan_rows
+from kf_widget.history.gpu_scan import scan_rows
+from kf_widget.history.gpu_stream import pin
 from kf_widget.history.index import frozen
 from kf_widget.history.resample import index_columns, scan_columns
 from kf_widget.history.sample import sample_ticks
@@ -150,7 +154,7 @@ def _resident(
 
         def work(timeframe: Timeframe = timeframe, bars: list[int] = bars) -> None:
             edges, _ = kept.edges(timeframe, ZONE)
-            scan_rows(device, kept.columns_there, edges, Pieces.of(device, kept.columns_there.layout, n))
+            scan_rows(device, kept.columns_there, edges, kept.pieces)
             bars.append(len(edges) - 1)
 
         kernel_s = watch.median(work)
@@ -179,16 +183,16 @@ def on_the_device(
     results = _resident(device, watch, history, limit)
     device.give_back()
     n = len(history)
+    locked = Ticks.from_columns(history.time_ns, pin(history.price), pin(history.size), tz="UTC")
     for text in TIMEFRAMES:
         timeframe = Timeframe.parse(text)
 
-        def whole(timeframe: Timeframe = timeframe) -> BarColumns:
-            from kf_widget.history.gpu import stream_columns
-
-            return stream_columns(device, history, timeframe, ZONE)
+        def whole(source: Ticks = history, timeframe: Timeframe = timeframe) -> BarColumns:
+            return stream_columns(device, source, timeframe, ZONE)
 
         whole()
         from_host_s = seconds(whole, 5)
+        from_pinned_s = seconds(functools.partial(whole, locked), 5)
         sent, returned = 12 * n, BAR_BYTES * results[text]["bars"]
         limit_s = max(sent / limit["to_device_bytes_s"], returned / limit["from_device_bytes_s"])
         results[text] |= {
@@ -196,6 +200,8 @@ def on_the_device(
             "from_host_ticks_s": n / from_host_s,
             "transfer_limit_s": limit_s,
             "from_host_over_transfer_limit": limit_s / from_host_s,
+            "from_pinned_s": from_pinned_s,
+            "from_pinned_over_transfer_limit": limit_s / from_pinned_s,
         }
     return results
 
@@ -265,6 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="1e6,1e7,1e8,5e8", help="sizes, separated by commas")
     parser.add_argument("--peer-rows", type=float, default=1e8, help="largest size for pandas and polars")
+    parser.add_argument("--autotune", action="store_true", help="also run and print run_autotune()")
     parser.add_argument("--cpu-only", action="store_true", help="leave the GPU out")
     arguments = parser.parse_args()
     info = gpu_info()
@@ -301,6 +308,8 @@ def main() -> None:
             if gpu:
                 print("   ", {k: f"{v * 1e6:.0f} us" for k, v in figures["kernels_s"].items()})
         save("gpu" if gpu else "gpu_cpu_only", results)
+    if arguments.autotune:
+        print(run_autotune(save=False))
     text = table(results)
     (RESULTS / ("gpu.md" if gpu else "gpu_cpu_only.md")).write_text(text)
     print(text)
@@ -311,6 +320,7 @@ def table(results: dict[str, Any]) -> str:
     ways = {
         "GPU, resident": "resident_s",
         "GPU, from host": "from_host_s",
+        "GPU, from pinned host": "from_pinned_s",
         "CPU scan": "cpu_scan_s",
         "CPU index": "cpu_index_s",
         "polars": "polars_s",

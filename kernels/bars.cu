@@ -1,12 +1,28 @@
 // OHLCV of the rows between neighbouring edges, in one pass over the rows.
 //
-// A superblock is 4,096 rows. A bar within one superblock is made by `bars_inside`: up to eight rows by one
-// lane, more by eight lanes. A longer bar has one piece in each superblock that it touches: `bar_pieces`
-// makes them, a thread block a superblock, however long the bar; `level_up` adds levels above them, and
-// `merge_bars` joins each bar's pieces. So no bar is too long or too short for the device, and a history
-// that comes in chunks of whole superblocks needs nothing but the pieces of the chunks before.
+// A superblock is 4,096 rows. A bar within one superblock, or within two and short, is made by `bars_inside`:
+// up to eight rows by one lane, more by eight lanes. Any other bar has a piece in each superblock that it
+// touches: `bar_pieces` makes them, a thread block a superblock, however long the bar; `level_up` adds levels
+// above them, and `merge_bars` joins each bar's pieces. So no bar is too long or too short for the device, and
+// a history that comes in chunks of whole superblocks needs nothing but the pieces of the chunks before.
 
-// Bars that lie within one superblock; of longer ones the open, close and count.
+#define SHORT_ROWS 1024
+
+// Thread blocks of `bars_inside` a multiprocessor must hold: 24 warps hide the memory's latency, and ticks
+// leave registers for them; bars, with three more columns, would spill.
+#if ONE_PRICE
+#define INSIDE_BLOCKS 3
+#else
+#define INSIDE_BLOCKS 1
+#endif
+
+// Whether a bar comes in pieces, of which some may be in other chunks than rows [row0, row1).
+__device__ inline bool in_pieces(int64 start, int64 stop, int64 row0, int64 row1) {
+    return start >> SUPER_SHIFT != (stop - 1) >> SUPER_SHIFT &&
+           (stop - start > SHORT_ROWS || start < row0 || stop > row1);
+}
+
+// Bars that do not come in pieces; of others the open, close and count.
 //
 // open, high, low, close : float64, rows [row0, row1); row0 a multiple of 4,096
 // size : SIZE_T, likewise, or null
@@ -14,10 +30,10 @@
 // per_warp : bars a warp takes, 1 to 32
 // out_* : (n_bars,), overwritten; NaN, 0.0 and 0 where the bar is empty; where a bar begins before row0 or
 //         ends beyond row1, its open or its close is left as it is
-extern "C" __global__ void __launch_bounds__(256) bars_inside(
+extern "C" __global__ void __launch_bounds__(256, INSIDE_BLOCKS) bars_inside(
     const double *__restrict__ open, const double *__restrict__ high, const double *__restrict__ low,
     const double *__restrict__ close, const SIZE_T *__restrict__ size, int64 row0, int64 row1,
-    const int64 *__restrict__ edges, int64 n_bars, int per_warp, double *__restrict__ out_open,
+    const int64 *__restrict__ edges, int64 n_bars, int64 per_warp, double *__restrict__ out_open,
     double *__restrict__ out_high, double *__restrict__ out_low, double *__restrict__ out_close,
     double *__restrict__ out_volume, int64 *__restrict__ out_count
 ) {
@@ -39,10 +55,13 @@ extern "C" __global__ void __launch_bounds__(256) bars_inside(
             out_open[bar] = out_high[bar] = out_low[bar] = out_close[bar] = nan_value();
             out_volume[bar] = 0.0;
         } else {
-            if (start >= row0) out_open[bar] = open[start - row0];
-            if (stop <= row1) out_close[bar] = close[stop - 1 - row0];
-            const bool inside = (start >> SUPER_SHIFT) == ((stop - 1) >> SUPER_SHIFT);
+            const bool inside = !in_pieces(start, stop, row0, row1);
             is_long = inside && rows > 8;
+            // A long bar's group reads its ends later, when they are at hand.
+            if (!is_long) {
+                if (start >= row0) out_open[bar] = open[start - row0];
+                if (stop <= row1) out_close[bar] = close[stop - 1 - row0];
+            }
             if (inside && !is_long) {
                 const int64 at = start - row0;
                 double highest = high[at], lowest = low[at];
@@ -84,35 +103,29 @@ extern "C" __global__ void __launch_bounds__(256) bars_inside(
     for (int item = lane >> 3; item < n_long; item += 4) {
         const int64 from = long_start[warp][item];
         const int64 to = from + long_rows[warp][item];
+        Piece piece = sweep(high, low, size, from, to, 0, 2, slots, mask);
         const int64 first_block = from >> SHIFT;
         const int blocks = (int)(((to - 1) >> SHIFT) - first_block) + 1;
-        double highest = -infinity(), lowest = infinity(), sum = 0.0;
-        for (int i = 0; i < blocks; i++) {
-            const int64 a = (first_block + i) << SHIFT;
-            const Piece piece = group_piece(
-                high, low, size, from > a ? from : a, to < a + GROUP ? to : a + GROUP, mask
-            );
-            highest = higher(highest, piece.high);
-            lowest = lower(lowest, piece.low);
-            if (blocks <= 2) sum += piece.sum;
-            else if (lane_of_group() == 0) slots[i] = piece.sum;
-        }
         if (blocks > 2) {
-            double v[8];
+            // Two superblocks meet in one addition, however far up the tree.
+            const int room = GROUP - (int)(first_block & (GROUP - 1));
+            const int left = blocks < room ? blocks : room;
             __syncwarp(mask);
-#pragma unroll
-            for (int k = 0; k < 8; k++) {
-                const int i = lane_of_group() + 8 * k;
-                v[k] = i < blocks ? slots[i] : 0.0;
-            }
+            piece.sum = fold_slots(slots, 0, left, mask);
+            if (left < blocks) piece.sum += fold_slots(slots, left, blocks, mask);
             __syncwarp(mask);
-            sum = fold_lanes(v, mask);
+        }
+        piece.high = group_high(piece.high, mask);
+        piece.low = group_low(piece.low, mask);
+        const int64 to_bar = first_bar + long_bar[warp][item];
+        if (lane_of_group() == 1) {
+            out_open[to_bar] = open[from];
+            out_close[to_bar] = close[to - 1];
         }
         if (lane_of_group() == 0) {
-            const int64 to_bar = first_bar + long_bar[warp][item];
-            out_high[to_bar] = highest;
-            out_low[to_bar] = lowest;
-            out_volume[to_bar] = sum;
+            out_high[to_bar] = piece.high;
+            out_low[to_bar] = piece.low;
+            out_volume[to_bar] = piece.sum;
         }
     }
 }
@@ -134,39 +147,25 @@ __device__ inline Piece super_piece(
 ) {
     const int group = threadIdx.x >> 3;
     const uint32 mask = group_mask();
-    const int64 first_block = start >> SHIFT;
-    const int blocks = (int)(((stop - 1) >> SHIFT) - first_block) + 1;
-    if (threadIdx.x < GROUP) sums[threadIdx.x] = 0.0;
-    __syncthreads();
-    double highest = -infinity(), lowest = infinity();
-    for (int i = group; i < blocks; i += 16) {
-        const int64 a = (first_block + i) << SHIFT;
-        const Piece piece = group_piece(
-            high, low, size, start > a ? start : a, stop < a + GROUP ? stop : a + GROUP, mask
-        );
-        highest = higher(highest, piece.high);
-        lowest = lower(lowest, piece.low);
-        if (lane_of_group() == 0) sums[i] = piece.sum;
-    }
+    const int blocks = (int)(((stop - 1) >> SHIFT) - (start >> SHIFT)) + 1;
+    Piece piece = sweep(high, low, size, start, stop, group, 32, sums, mask);
+    piece.high = group_high(piece.high, mask);
+    piece.low = group_low(piece.low, mask);
     if (lane_of_group() == 0) {
-        highs[group] = highest;
-        lows[group] = lowest;
+        highs[group] = piece.high;
+        lows[group] = piece.low;
     }
     __syncthreads();
-    Piece whole = {highest, lowest, 0.0};
     if (threadIdx.x < LANES) {
-        double v[8];
-#pragma unroll
-        for (int k = 0; k < 8; k++) v[k] = sums[threadIdx.x + 8 * k];
-        whole.sum = fold_lanes(v, mask);
-        whole.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
-        whole.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
+        if (blocks > 2) piece.sum = fold_slots(sums, 0, blocks, mask);
+        piece.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
+        piece.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
     }
     __syncthreads();
-    return whole;
+    return piece;
 }
 
-// The pieces of bars that leave their superblock; a thread block of 128 a superblock.
+// The pieces of bars that come in pieces; a thread block of 128 a superblock.
 //
 // edges, starts : as given to and by `super_edges`
 // rest_* : float64 (n_supers,), the piece of the bar that comes in from the left; -inf, inf, 0.0 without one
@@ -192,11 +191,13 @@ extern "C" __global__ void __launch_bounds__(128) bar_pieces(
     const int64 bar = starts[super + 1] - 1;
     Piece rest = {-infinity(), infinity(), 0.0};
     Piece head = rest;
-    if (next > 0 && next <= n_bars && edges[next] > first_row) {
+    if (next > 0 && next <= n_bars && edges[next] > first_row &&
+        in_pieces(edges[next - 1], edges[next], row0, row1)) {
         const int64 stop = edges[next] < stop_row ? edges[next] : stop_row;
         rest = super_piece(high, low, size, first_row - row0, stop - row0, sums, highs, lows);
     }
-    const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row;
+    const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row &&
+                        in_pieces(edges[bar], edges[bar + 1], row0, row1);
     if (leaves) head = super_piece(high, low, size, edges[bar] - row0, stop_row - row0, sums, highs, lows);
     if (threadIdx.x == 0) {
         rest_high[super] = rest.high;

@@ -31,7 +31,7 @@ __device__ inline int64 bar_start(int64 start, int64 width, double inverse, int6
 // counts : int64 (n_supers,), overwritten with the marks of each superblock
 extern "C" __global__ void __launch_bounds__(256) mark_times(
     const int64 *__restrict__ time_ns, int64 row0, int64 row1, int64 before,
-    const int64 *__restrict__ stretch_start, const int64 *__restrict__ stretch_width, int n_stretches,
+    const int64 *__restrict__ stretch_start, const int64 *__restrict__ stretch_width, int64 n_stretches,
     uint32 *__restrict__ marks, int64 *__restrict__ counts
 ) {
     __shared__ int ends[2];
@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(256) mark_times(
     if (threadIdx.x == 0) total = 0;
     if ((threadIdx.x & 31) == 0 && threadIdx.x < 64)
         ends[threadIdx.x >> 5] =
-            stretch_of(stretch_start, 0, n_stretches, time_ns[threadIdx.x ? stop - 1 : first]);
+            stretch_of(stretch_start, 0, (int)n_stretches, time_ns[threadIdx.x ? stop - 1 : first]);
     __syncthreads();
     const int near = ends[0], far = ends[1];
     int64 start = stretch_start[near], width = stretch_width[near];
@@ -74,28 +74,56 @@ extern "C" __global__ void __launch_bounds__(256) mark_times(
     if (threadIdx.x == 0) counts[blockIdx.x] = total;
 }
 
-// Mark rows that begin a bar, by looking up every bar: fewer bytes where bars hold many rows.
+// Mark rows that begin a bar, by looking for the ends of bars: fewer bytes where bars hold many rows. A thread
+// a block of 64 rows, thread blocks of 256.
 //
-// time_ns : int64 (n_rows,), the whole history; block_first : int64, time of each 64th row
-// stretch_start, stretch_width : as above; stretch_bar : int64 (n_stretches + 1,), number of its first bar
-// marks : uint32, zero before, as above
-extern "C" __global__ void mark_bars(
+// time_ns : int64 (n_rows,); block_first : int64, time of each 64th row; the rest as above
+extern "C" __global__ void __launch_bounds__(256) mark_blocks(
     const int64 *__restrict__ time_ns, int64 n_rows, const int64 *__restrict__ block_first,
-    const int64 *__restrict__ stretch_start, const int64 *__restrict__ stretch_width,
-    const int64 *__restrict__ stretch_bar, int n_stretches, uint32 *__restrict__ marks
+    const int64 *__restrict__ stretch_start, const int64 *__restrict__ stretch_width, int64 n_stretches,
+    uint32 *__restrict__ marks, int64 *__restrict__ counts
 ) {
-    const int64 bar = (int64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (bar >= stretch_bar[n_stretches]) return;
-    const int at = stretch_of(stretch_bar, 0, n_stretches, bar);
-    const int64 time = stretch_start[at] + (bar - stretch_bar[at]) * stretch_width[at];
-    const int64 n_blocks = (n_rows + GROUP - 1) >> SHIFT;
-    const int64 block = first_at_least(block_first, 0, n_blocks, time, false);
-    int64 row = 0;
-    if (block > 0) {
-        const int64 stop = block << SHIFT;
-        row = first_at_least(time_ns, (block - 1) << SHIFT, stop < n_rows ? stop : n_rows, time, false);
+    __shared__ int totals[8];
+    const int64 block = (int64)blockIdx.x * 256 + threadIdx.x;
+    const int64 start = block << SHIFT;
+    uint32 low = 0, high = 0;
+    if (start < n_rows) {
+        const int64 stop = start + GROUP < n_rows ? start + GROUP : n_rows;
+        // No row of the block is later than this.
+        const int64 last = stop < n_rows ? block_first[block + 1] : time_ns[n_rows - 1];
+        int64 row = start, time = block_first[block];
+        const bool first = block == 0;
+        const int64 before = first ? 0 : block_first[block - 1];
+        int at = stretch_of(stretch_start, 0, (int)n_stretches, time);
+        while (true) {
+            const int64 width = stretch_width[at];
+            const int64 begin = bar_start(stretch_start[at], width, 1.0 / (double)width, time);
+            // Where the block before begins in the same bar, this row cannot begin one.
+            if (row > start || first || (before < begin && time_ns[start - 1] < begin)) {
+                const int bit = (int)(row - start);
+                if (bit < 32) low |= 1u << bit;
+                else high |= 1u << (bit - 32);
+            }
+            int64 end = stretch_start[at + 1];
+            if (end - begin > width) end = begin + width;
+            if (last < end) break;
+            row = first_at_least(time_ns, row + 1, stop, end, false);
+            if (row == stop) break;
+            time = time_ns[row];
+            if (time >= stretch_start[at + 1]) at = stretch_of(stretch_start, at + 1, (int)n_stretches, time);
+        }
     }
-    if (row < n_rows) atomicOr(&marks[row >> 5], 1u << (row & 31));
+    int count = __popc(low) + __popc(high);
+    for (int step = 16; step > 0; step >>= 1) count += __shfl_xor_sync(ALL_LANES, count, step);
+    if (lane_of_warp() == 0) totals[threadIdx.x >> 5] = count;
+    __syncthreads();
+    // Marks are there for whole superblocks, 64 threads each, of which the first counts.
+    const int64 super = block >> SHIFT;
+    if (super << SUPER_SHIFT < n_rows) {
+        marks[2 * block] = low;
+        marks[2 * block + 1] = high;
+        if ((threadIdx.x & 63) == 0) counts[super] = totals[threadIdx.x >> 5] + totals[(threadIdx.x >> 5) + 1];
+    }
 }
 
 // Marks of each superblock, a warp each. marks : uint32 (128 * n_supers,); counts : int64, overwritten
@@ -110,59 +138,54 @@ extern "C" __global__ void count_marks(
     if (lane_of_warp() == 0) counts[super] = count;
 }
 
-// List the marked rows in order; a thread block of 128 a superblock.
+// List the marked rows in order, and end_row after the last one; a warp a superblock, thread blocks of 128.
 //
 // ends : int64 (n_supers,), running total of the counts; shift : added to each row
 // time_ns, stretch_* : as above, rows from row0 on; time_ns null where no times are wanted
 // rows : int64, overwritten; starts : int64, overwritten with the times at which these bars begin
 extern "C" __global__ void __launch_bounds__(128) write_marks(
-    const uint32 *__restrict__ marks, const int64 *__restrict__ ends, int64 row0, int shift,
-    const int64 *__restrict__ time_ns, const int64 *__restrict__ stretch_start,
-    const int64 *__restrict__ stretch_width, int n_stretches, int64 *__restrict__ rows,
+    const uint32 *__restrict__ marks, const int64 *__restrict__ ends, int64 n_supers, int64 shift,
+    int64 end_row, const int64 *__restrict__ time_ns, const int64 *__restrict__ stretch_start,
+    const int64 *__restrict__ stretch_width, int64 n_stretches, int64 *__restrict__ rows,
     int64 *__restrict__ starts
 ) {
-    __shared__ uint32 words[128];
-    __shared__ int offsets[128];
-    __shared__ int warps[4];
-    const int lane = lane_of_warp(), warp = threadIdx.x >> 5;
-    const uint32 word = marks[(int64)blockIdx.x * 128 + threadIdx.x];
-    const int count = __popc(word);
-    int before = count;
+    __shared__ unsigned short lists[4][SUPER];
+    const int64 super = ((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 5;
+    if (super >= n_supers) return;
+    const int lane = lane_of_warp();
+    uint32 word[4];
+    int mine = 0;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        word[i] = marks[super * 128 + lane * 4 + i];
+        mine += __popc(word[i]);
+    }
+    int before = mine;
     for (int step = 1; step < 32; step <<= 1) {
         const int other = __shfl_up_sync(ALL_LANES, before, step);
         if (lane >= step) before += other;
     }
-    if (lane == 31) warps[warp] = before;
-    words[threadIdx.x] = word;
-    __syncthreads();
-    for (int i = 0; i < warp; i++) before += warps[i];
-    offsets[threadIdx.x] = before - count;
-    const int total = warps[0] + warps[1] + warps[2] + warps[3];
-    const int64 base = ends[blockIdx.x] - total;
-    const int64 first = (int64)blockIdx.x << SUPER_SHIFT;
-    __syncthreads();
-    // Dense marks: a warp a word, so that rows are written side by side. Sparse ones: a lane a word.
-    const bool dense = total > 1024;
-    const int step = dense ? 4 : 128;
-    for (int at = dense ? warp : threadIdx.x; at < 128; at += step) {
-        uint32 bits = words[at];
-        int64 out = base + offsets[at];
-        if (dense) {
-            out += __popc(bits & ((1u << lane) - 1u));
-            bits &= 1u << lane;
-        }
-        while (bits) {
-            const int64 row = first + at * 32 + (__ffs((int)bits) - 1);
-            bits &= bits - 1;
-            rows[out] = row0 + row + shift;
-            if (time_ns) {
-                const int64 time = time_ns[row];
-                const int z = stretch_of(stretch_start, 0, n_stretches, time);
-                starts[out] = bar_start(
-                    stretch_start[z], stretch_width[z], 1.0 / (double)stretch_width[z], time
-                );
-            }
-            out++;
+    const int total = __shfl_sync(ALL_LANES, before, 31);
+    const int64 base = ends[super] - total;
+    const int64 first = super << SUPER_SHIFT;
+    if (super == n_supers - 1 && lane == 0) rows[ends[super]] = end_row;
+    // Collected first, so that all lanes then have a row each, and neighbours write side by side.
+    unsigned short *list = lists[threadIdx.x >> 5];
+    int to = before - mine;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        for (uint32 bits = word[i]; bits; bits &= bits - 1)
+            list[to++] = (unsigned short)(lane * 128 + i * 32 + (__ffs((int)bits) - 1));
+    __syncwarp();
+#pragma unroll 4
+    for (int i = lane; i < total; i += 32) {
+        const int64 row = first + list[i];
+        rows[base + i] = row + shift;
+        if (time_ns) {
+            const int64 time = time_ns[row];
+            const int z = stretch_of(stretch_start, 0, (int)n_stretches, time);
+            const int64 width = stretch_width[z];
+            starts[base + i] = bar_start(stretch_start[z], width, 1.0 / (double)width, time);
         }
     }
 }

@@ -12,9 +12,11 @@ extern "C" __global__ void __launch_bounds__(256) index_blocks(
     const int64 block = ((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 3;
     const int64 start = block << SHIFT;
     if (start >= n_rows) return;
-    const Piece piece = group_piece(
-        high, low, size, start, start + GROUP < n_rows ? start + GROUP : n_rows, group_mask()
-    );
+    const uint32 mask = group_mask();
+    const int64 stop = start + GROUP < n_rows ? start + GROUP : n_rows;
+    Piece piece = sweep(high, low, size, start, stop, 0, 2, (double *)0, mask);
+    piece.high = group_high(piece.high, mask);
+    piece.low = group_low(piece.low, mask);
     if (lane_of_group() == 0) {
         node_high[block] = piece.high;
         node_low[block] = piece.low;

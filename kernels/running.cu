@@ -61,7 +61,7 @@ __device__ inline double first_sum(const double *__restrict__ v, int count) {
 // marks : uint32 (128 * n_supers,), zero before, set where a row ends a bar
 extern "C" __global__ void __launch_bounds__(256) mark_crossings(
     const double *__restrict__ price, const SIZE_T *__restrict__ size, int64 n_rows,
-    const double *__restrict__ nodes, const int64 *__restrict__ level_start, int n_levels, double step,
+    const double *__restrict__ nodes, const int64 *__restrict__ level_start, int64 n_levels, double step,
     uint32 *__restrict__ marks
 ) {
     __shared__ double leaves[8][GROUP];
@@ -70,7 +70,7 @@ extern "C" __global__ void __launch_bounds__(256) mark_crossings(
     const int64 start = block << SHIFT;
     if (start >= n_rows) return;
     double before = 0.0, after = nodes[block];
-    climb(nodes, level_start, n_levels, block, &before, &after);
+    climb(nodes, level_start, (int)n_levels, block, &before, &after);
     const double reached = count_multiples(before, step);
     if (count_multiples(after, step) == reached) return;
     double *v = leaves[threadIdx.x >> 5];
@@ -80,7 +80,7 @@ extern "C" __global__ void __launch_bounds__(256) mark_crossings(
     }
     __syncwarp();
     double near = first_sum(v, lane + 1), far = first_sum(v, lane + 33);
-    climb(nodes, level_start, n_levels, block, &near, &far);
+    climb(nodes, level_start, (int)n_levels, block, &near, &far);
     const double near_count = count_multiples(near, step), far_count = count_multiples(far, step);
     const double middle = __shfl_sync(ALL_LANES, near_count, 31);
     double near_before = __shfl_up_sync(ALL_LANES, near_count, 1);

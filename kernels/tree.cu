@@ -68,62 +68,135 @@ __device__ inline double fold_lanes(const double v[8], uint32 mask) {
     return group_sum(((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])), mask);
 }
 
-// High, low and sum of children [start, stop), a non-empty part of one aligned group of 64.
-//
-// high, low : float64; value : float or double, or null for a sum of 0.0
-// The columns must be readable up to an even number of rows: lanes load pairs.
+// What one lane sees of a group of 64 children: extremes, and the sums of its even and of its odd children.
+struct Share {
+    double high, low, even, odd;
+};
+
+// What one lane loads of it: children 2 i, 2 i + 1 and every 16th from there, in pairs.
 template <typename T>
-__device__ Piece group_piece(
-    const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value,
-    int64 start, int64 stop, uint32 mask
+struct Loaded {
+    Pair<double> high[4];
+#if !ONE_PRICE
+    Pair<double> low[4];
+#endif
+    Pair<T> value[4];
+    int first;
+    uint32 width;
+};
+
+// Load children [start, stop), at most 64, of the group that begins at base; none where stop <= start.
+//
+// high, low : float64; value : float or double, or null for values of 0
+// The columns must be readable up to an even number of rows.
+template <typename T>
+__device__ inline void load(
+    Loaded<T> &loaded, const double *__restrict__ high, const double *__restrict__ low,
+    const T *__restrict__ value, int64 base, int64 start, int64 stop
 ) {
-    const int64 base = start & ~(int64)(GROUP - 1);
-    const int first = (int)(start - base);
-    const uint32 width = (uint32)(stop - start);
-    const int lane = 2 * lane_of_group();
-    Pair<double> h[4];
-    Pair<double> l[4];
-    Pair<T> s[4];
-    bool in_x[4], in_y[4];
+    loaded.first = (int)(start - base);
+    loaded.width = stop > start ? (uint32)(stop - start) : 0;
 #pragma unroll
     for (int k = 0; k < 4; k++) {
-        const int at = lane + 16 * k;
-        in_x[k] = (uint32)(at - first) < width;
-        in_y[k] = (uint32)(at + 1 - first) < width;
-        s[k].x = s[k].y = (T)0;
-        if (in_x[k] || in_y[k]) {
+        const int at = 2 * lane_of_group() + 16 * k;
+        const int in = at - loaded.first;
+        const bool here = (uint32)in < loaded.width || (uint32)(in + 1) < loaded.width;
+        loaded.value[k].x = loaded.value[k].y = (T)0;
+        if (here) {
             const int64 pair = (base + at) >> 1;
-            h[k] = reinterpret_cast<const Pair<double> *>(high)[pair];
-#if ONE_PRICE
-            l[k] = h[k];
-#else
-            l[k] = reinterpret_cast<const Pair<double> *>(low)[pair];
+            loaded.high[k] = reinterpret_cast<const Pair<double> *>(high)[pair];
+#if !ONE_PRICE
+            loaded.low[k] = reinterpret_cast<const Pair<double> *>(low)[pair];
 #endif
-            if (value) s[k] = reinterpret_cast<const Pair<T> *>(value)[pair];
+            if (value) loaded.value[k] = reinterpret_cast<const Pair<T> *>(value)[pair];
         }
     }
-    double highest = -infinity(), lowest = infinity();
+}
+
+// Take what was loaded into a share; its sums are overwritten.
+template <typename T>
+__device__ inline void take(Share &share, const Loaded<T> &loaded) {
     double x[4], y[4];
 #pragma unroll
     for (int k = 0; k < 4; k++) {
-        if (in_x[k]) {
-            highest = higher(highest, h[k].x);
-            lowest = lower(lowest, l[k].x);
+        const int at = 2 * lane_of_group() + 16 * k - loaded.first;
+        const bool in_x = (uint32)at < loaded.width, in_y = (uint32)(at + 1) < loaded.width;
+        const Pair<double> high = loaded.high[k];
+#if ONE_PRICE
+        const Pair<double> low = high;
+#else
+        const Pair<double> low = loaded.low[k];
+#endif
+        if (in_x) {
+            share.high = higher(share.high, high.x);
+            share.low = lower(share.low, low.x);
         }
-        if (in_y[k]) {
-            highest = higher(highest, h[k].y);
-            lowest = lower(lowest, l[k].y);
+        if (in_y) {
+            share.high = higher(share.high, high.y);
+            share.low = lower(share.low, low.y);
         }
-        x[k] = in_x[k] ? (double)s[k].x : 0.0;
-        y[k] = in_y[k] ? (double)s[k].y : 0.0;
+        x[k] = in_x ? (double)loaded.value[k].x : 0.0;
+        y[k] = in_y ? (double)loaded.value[k].y : 0.0;
     }
-    Piece piece;
-    piece.high = group_high(highest, mask);
-    piece.low = group_low(lowest, mask);
-    const double even = group_sum((x[0] + x[2]) + (x[1] + x[3]), mask);
-    const double odd = group_sum((y[0] + y[2]) + (y[1] + y[3]), mask);
-    piece.sum = even + odd;
+    share.even = (x[0] + x[2]) + (x[1] + x[3]);
+    share.odd = (y[0] + y[2]) + (y[1] + y[3]);
+}
+
+// Sums of two groups at once: lanes 0 to 3 return that of the first share, lanes 4 to 7 that of the second.
+// Each halving sends away what the partner keeps, so two trees cost five shuffles and not twelve.
+__device__ inline double two_sums(const Share &a, const Share &b, uint32 mask) {
+    const int lane = lane_of_group();
+    const double even = (lane & 4 ? b.even : a.even) + __shfl_xor_sync(mask, lane & 4 ? a.even : b.even, 4);
+    const double odd = (lane & 4 ? b.odd : a.odd) + __shfl_xor_sync(mask, lane & 4 ? a.odd : b.odd, 4);
+    double sum = (lane & 2 ? odd : even) + __shfl_xor_sync(mask, lane & 2 ? even : odd, 2);
+    sum += __shfl_xor_sync(mask, sum, 1);
+    return sum + __shfl_xor_sync(mask, sum, 2);
+}
+
+// Rows [start, stop), not empty, of which this group of lanes takes two blocks of 64 at a time.
+//
+// slots : float64, overwritten with the sums of the blocks, where there are more than two; step : 2 times the
+//         number of groups that share the rows, of which this one is number `part`
+// Returns the extremes that this lane saw; the sum of the rows where they are in at most two blocks.
+template <typename T>
+__device__ inline Piece sweep(
+    const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value,
+    int64 start, int64 stop, int part, int step, double *slots, uint32 mask
+) {
+    const int64 first_block = start >> SHIFT;
+    const int blocks = (int)(((stop - 1) >> SHIFT) - first_block) + 1;
+    Piece piece = {-infinity(), infinity(), 0.0};
+    for (int i = 2 * part; i < blocks; i += step) {
+        const int64 a = (first_block + i) << SHIFT, middle = a + GROUP, end = middle + GROUP;
+        // Both blocks' loads go out before either is used.
+        Loaded<T> near, far;
+        load(near, high, low, value, a, start > a ? start : a, stop < middle ? stop : middle);
+        load(far, high, low, value, middle, middle, stop < end ? stop : end);
+        Share one = {piece.high, piece.low, 0.0, 0.0};
+        take(one, near);
+        Share other = {one.high, one.low, 0.0, 0.0};
+        take(other, far);
+        piece.high = other.high;
+        piece.low = other.low;
+        piece.sum = two_sums(one, other, mask);
+        if (blocks > 2) {
+            if (lane_of_group() == 0) slots[i] = piece.sum;
+            if (lane_of_group() == 4 && i + 1 < blocks) slots[i + 1] = piece.sum;
+        }
+    }
+    if (blocks <= 2) piece.sum += __shfl_xor_sync(mask, piece.sum, 4);
     return piece;
+}
+
+// One tree over slots [first, stop), at most 64; 0.0 when there are none.
+__device__ inline double fold_slots(const double *slots, int first, int stop, uint32 mask) {
+    double v[8];
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        const int i = first + lane_of_group() + 8 * k;
+        v[k] = i < stop ? slots[i] : 0.0;
+    }
+    return fold_lanes(v, mask);
 }
 
 // First of [start, stop) whose value is at least the target (above it when `right`); stop when none is.

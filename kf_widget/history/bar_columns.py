@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from kf_widget.history.protocol import Floats, Ints
 
 __all__ = ["BarColumns"]
@@ -23,3 +25,9 @@ class BarColumns(NamedTuple):
     close: Floats
     volume: Floats
     counts: Ints
+
+    @classmethod
+    def room(cls, n: int) -> BarColumns:
+        """Columns for n bars, their contents undefined."""
+        time_ns, counts = np.empty(n, np.int64), np.empty(n, np.int64)
+        return cls(time_ns, np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), counts)

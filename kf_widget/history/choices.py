@@ -15,7 +15,7 @@ from kf_widget.errors import KfError
 from kf_widget.jit import cache_root
 from kf_widget.threads import thread_count
 
-__all__ = ["Choices", "choices", "choices_path", "forget", "save_choices"]
+__all__ = ["Choices", "adopt", "choices", "choices_path", "forget", "save_choices"]
 
 Way = Literal["index", "scan", "gpu"]
 
@@ -149,9 +149,14 @@ def _read(path: Path) -> Choices | None:
         return None
 
 
+def adopt(found: Choices) -> None:
+    """Use these from now on, in this process."""
+    global _current
+    _current = found
+
+
 def save_choices(found: Choices) -> Path:
     """Write this machine's choices, all or nothing, and use them from now on."""
-    global _current
     path = choices_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_machine() | {"choices": asdict(found)}, indent=1)
@@ -165,5 +170,5 @@ def save_choices(found: Choices) -> Path:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _current = found
+    adopt(found)
     return path

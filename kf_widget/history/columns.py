@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from kf_widget.history.bars import Bars
+    from kf_widget.history.gpu_history import GpuHistory
     from kf_widget.history.index import RangeIndex
     from kf_widget.history.timeframe import Timeframe
 
@@ -78,7 +79,8 @@ class Columns(ABC):
         ----------
         timeframe : for example "1s", "5m", "4h", "1D", "1W", "1M", "100t".
         tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
-        backend : "auto", or the way to compute it; the result is the same.
+        backend : "auto", "cpu" or "gpu"; the result is the same. What `run_autotune` measured on this
+            machine tells "auto" which way is the fastest.
         """
         from kf_widget.history.resample import resample
         from kf_widget.history.timeframe import Timeframe
@@ -86,6 +88,17 @@ class Columns(ABC):
 
         zone = Zone.of(tz or self.tz)
         return resample(self, Timeframe.parse(timeframe), zone, backend)
+
+    def to_gpu(self) -> GpuHistory:
+        """The columns on the GPU: its `resample` moves nothing but bars.
+
+        Raises
+        ------
+        KfError : no GPU can be used, or its memory is too small; says what to do.
+        """
+        from kf_widget.history.gpu_history import to_gpu
+
+        return to_gpu(self)
 
     @abstractmethod
     def to_arrow(self) -> pa.Table:

@@ -114,7 +114,7 @@ def stream_columns(
     """
     n_rows = len(history)
     begins, most = _cutter(history, timeframe, zone)
-    out = BarColumns(np.empty(most, np.int64), *(np.empty(most) for _ in range(5)), np.empty(most, np.int64))
+    out = BarColumns.room(most)
     cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(0, n_rows, chunk_rows)]
     prices = (history.open, history.high, history.low, history.close)
     one_price = all(price is history.open for price in prices)
@@ -125,8 +125,9 @@ def stream_columns(
     carried = False
     pieces: Pieces | None = None
     for (row0, row1), there in zip(cuts, device.stream(hosts, cuts), strict=True):
-        price = there[:1] * 4 if one_price else there[:4]
-        columns = DeviceColumns(*price, None if history.volume is None else there[-1], row0, row1)
+        open, high, low, close = there[:1] * 4 if one_price else there[:4]
+        size = None if history.volume is None else there[-1]
+        columns = DeviceColumns(open, high, low, close, size, row0, row1)
         if pieces is None:
             pieces = Pieces.of(device, columns.layout, n_rows)
         rows, times = begins(row0, row1)
@@ -145,7 +146,7 @@ def stream_columns(
             open_row, open_time = int(rows[-1]), int(times[-1])
         carried = not ends
         done += n_done
-    return BarColumns(*(column[:done] for column in out))
+    return BarColumns._make(column[:done] for column in out)
 
 
 def _cutter(

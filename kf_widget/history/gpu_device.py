@@ -14,21 +14,27 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.errors import KfError
-from kf_widget.history.gpu_sources import compile_options, kernel_parameters, kernel_source
+from kf_widget.history.gpu_sources import compile_options, kernel_source
 
 if TYPE_CHECKING:
-    from kf_widget.history.gpu_stream import Pinned
+    from kf_widget.history.gpu_stream import Landing, Sending
 
 __all__ = ["CupyDevice", "Device", "GpuInfo", "find_device", "gpu_info"]
 
-_SCALARS: Final[dict[str, Any]] = {"int64": np.int64, "int": np.int32, "double": np.float64}
+_NULL: Final = np.uint64(0)
 
 
 class Device(Protocol):
     """What the backend needs of a device. Arrays are one-dimensional and slice as NumPy's do.
 
     `CupyDevice` is the one that ships. Tests bring another, on which the same kernels run on the CPU.
+
+    Attributes
+    ----------
+    out_of_memory : the exception that its allocations raise.
     """
+
+    out_of_memory: Any
 
     def empty(self, n: int, dtype: npt.DTypeLike) -> Any:
         """A new array, its contents undefined."""
@@ -57,6 +63,12 @@ class Device(Protocol):
         self, layout: tuple[str, bool], kernel: str, n_blocks: int, n_threads: int, *arguments: Any
     ) -> None:
         """Start a kernel compiled for a layout: the dtype of sizes, and whether there is one price."""
+
+    def free_bytes(self) -> int:
+        """Memory that new arrays can still have."""
+
+    def give_back(self) -> None:
+        """Let go of memory that is kept for new arrays."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,7 @@ def gpu_info() -> GpuInfo:
         return GpuInfo(False, found, cupy_version=_cupy_version())
     driver_version, device = found
     cuda = driver_version.split(".")[0]
-    known = {"device": device, "driver_version": driver_version}
+    known: dict[str, Any] = {"device": device, "driver_version": driver_version}
     try:
         import cupy
     except ImportError as error:
@@ -235,30 +247,27 @@ class CupyDevice:
         """A copy on the host; waits for what was launched before."""
         return self.cupy.asnumpy(array)  # type: ignore[no-any-return]
 
-    # Two rings and two streams: bars land while ticks are sent.
     @functools.cached_property
-    def _sending(self) -> Pinned:
-        from kf_widget.history.gpu_stream import Pinned
+    def _sending(self) -> Sending:
+        from kf_widget.history.gpu_stream import Sending
 
-        return Pinned(self.cupy)
+        return Sending(self.cupy)
 
     @functools.cached_property
-    def _landing(self) -> Pinned:
-        from kf_widget.history.gpu_stream import Pinned
+    def _landing(self) -> Landing:
+        from kf_widget.history.gpu_stream import Landing
 
-        return Pinned(self.cupy)
+        return Landing(self.cupy)
 
     def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]]) -> None:
         """Copy device arrays into host arrays of the same length and dtype, through pinned buffers."""
-        self._landing.fetch(pairs, self.cupy.cuda.get_current_stream())
+        self._landing.fetch(pairs)
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
     ) -> Iterator[list[Any]]:
         """Copies of the columns' rows, range after range; the next one travels meanwhile."""
-        from kf_widget.history.gpu_stream import pinned_chunks
-
-        return pinned_chunks(self, self._sending, columns, cuts)
+        return self._sending.chunks(self, columns, cuts)
 
     def running_total(self, counts: Any) -> Any:
         """Inclusive running sums, int64."""
@@ -270,12 +279,9 @@ class CupyDevice:
         """Start a kernel on the current stream; nothing is started where there are no blocks."""
         if n_blocks < 1:
             return
-        function, casts = _function(layout, kernel)
-        given = [
-            np.uint64(0) if value is None else value if cast is None else cast(value)
-            for cast, value in zip(casts, arguments, strict=True)
-        ]
-        function((n_blocks,), (n_threads,), given)
+        # Kernels take int64 and double alone: CuPy passes Python's numbers as just these.
+        given = tuple(_NULL if value is None else value for value in arguments)
+        _function(layout, kernel)((n_blocks,), (n_threads,), given)
 
     def free_bytes(self) -> int:
         """Memory that new arrays can still have, the pool's free blocks included."""
@@ -288,9 +294,8 @@ class CupyDevice:
 
 
 @functools.cache
-def _function(layout: tuple[str, bool], kernel: str) -> tuple[Any, tuple[Any, ...]]:
-    casts = tuple(_SCALARS.get(kind) for kind in kernel_parameters()[kernel])
-    return _module(layout).get_function(kernel), casts
+def _function(layout: tuple[str, bool], kernel: str) -> Any:
+    return _module(layout).get_function(kernel)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from kf_widget.history.edges import require_volume, step_of
 from kf_widget.history.gpu import Stretches, gpu_columns, stretches_of
 from kf_widget.history.gpu_device import Device, find_device
 from kf_widget.history.gpu_scan import (
+    SUPER,
     DeviceColumns,
     Pieces,
     blocks_for,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["GpuHistory", "to_gpu"]
 
 _LOWEST: Final = -(1 << 63)
-# Looking up a bar reads four or five sectors of 32 bytes; reading all times, 8 bytes a row.
+# Looking for the end of a bar reads four or five sectors of 32 bytes; reading all times, 8 bytes a row.
 _LOOK_UP_ROWS: Final = 24
 
 
@@ -68,12 +69,13 @@ class GpuHistory:
         self._device = device
         self._time_ns = device.upload(history.time_ns)
         prices = (history.open, history.high, history.low, history.close)
-        if all(price is history.open for price in prices):
-            there = (device.upload(history.open),) * 4
-        else:
-            there = tuple(device.upload(price) for price in prices)  # type: ignore[assignment]
+        first = device.upload(history.open)
+        rest = prices[1:]
+        same = all(price is history.open for price in rest)
+        high, low, close = (first,) * 3 if same else map(device.upload, rest)
         volume = None if history.volume is None else device.upload(history.volume)
-        self.columns_there = DeviceColumns(*there, volume, 0, len(history))
+        self.columns_there = DeviceColumns(first, high, low, close, volume, 0, len(history))
+        self._grids: dict[int, tuple[Any, ...]] = {}
         self._levels = level_starts(max(-(-len(history) // 64), 1))
 
     def __len__(self) -> int:
@@ -101,7 +103,7 @@ class GpuHistory:
         timeframe, zone = Timeframe.parse(timeframe), Zone.of(tz or self._history.tz)
         try:
             columns = self.columns(timeframe, zone)
-        except getattr(self._device, "out_of_memory", ()):
+        except self._device.out_of_memory:
             self._device.give_back()
             with warnings.catch_warnings(record=True):  # one warning, whatever it came to
                 columns = gpu_columns(self._history, timeframe, zone)
@@ -116,14 +118,11 @@ class GpuHistory:
         """The bars' columns on the host."""
         n_rows = len(self)
         if n_rows == 0:
-            return BarColumns(np.empty(0, np.int64), *(np.empty(0) for _ in range(5)), np.empty(0, np.int64))
+            return BarColumns.room(0)
         edges, starts = self.edges(timeframe, zone)
-        pieces = Pieces.of(self._device, self.columns_there.layout, n_rows)
-        bars = scan_rows(self._device, self.columns_there, edges, pieces)
+        bars = scan_rows(self._device, self.columns_there, edges, self.pieces)
         n_bars = len(edges) - 1
-        out = BarColumns(
-            np.empty(n_bars, np.int64), *(np.empty(n_bars) for _ in range(5)), np.empty(n_bars, np.int64)
-        )
+        out = BarColumns.room(n_bars)
         self._device.fetch(list(zip(out, (starts, *bars), strict=True)))
         return out
 
@@ -143,29 +142,33 @@ class GpuHistory:
     def time_edges(self, grids: Stretches, way: Literal["look up", "read"]) -> tuple[Any, Any]:
         """Row edges and times of bars of time: by looking up every bar, or by reading every time."""
         device, n_rows, layout = self._device, len(self), self.columns_there.layout
-        starts, widths = device.upload(grids.starts), device.upload(grids.widths)
-        n_supers = blocks_for(n_rows, 4096)
-        counts = device.empty(n_supers, np.int64)
+        there = self._grids.get(id(grids))
+        if there is None:
+            there = (grids, device.upload(grids.starts), device.upload(grids.widths))
+            if len(self._grids) > 16:
+                self._grids.clear()
+            self._grids[id(grids)] = there
+        _, *stretches = there
+        n_supers = blocks_for(n_rows, SUPER)
+        marks, counts = device.empty(128 * n_supers, np.uint32), device.empty(n_supers, np.int64)
         if way == "read":
-            marks = device.empty(128 * n_supers, np.uint32)
             device.launch(
                 layout, "mark_times", n_supers, 256,
-                self._time_ns, 0, n_rows, _LOWEST, starts, widths, len(widths), marks, counts,
+                self._time_ns, 0, n_rows, _LOWEST, *stretches, len(grids.widths), marks, counts,
             )  # fmt: skip
         else:
-            marks = device.zeros(128 * n_supers, np.uint32)
             device.launch(
-                layout, "mark_bars", blocks_for(int(grids.first_bar[-1]), 256), 256,
-                self._time_ns, n_rows, self._block_first, starts, widths, device.upload(grids.first_bar),
-                len(widths), marks,
+                layout, "mark_blocks", blocks_for(64 * n_supers, 256), 256,
+                self._time_ns, n_rows, self._block_first, *stretches, len(grids.widths), marks, counts,
             )  # fmt: skip
-            self._count(marks, counts)
-        edges, times = list_marks(
-            device, layout, marks, counts,
-            shift=0, around=(0, 1), time_ns=self._time_ns, stretches=(starts, widths),
-        )  # fmt: skip
-        edges[-1:].fill(n_rows)
-        return edges, times
+        return list_marks(
+            device, layout, marks, counts, n_rows, time_ns=self._time_ns, stretches=tuple(stretches)
+        )
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Room for the pieces of long bars, used by one scan after the other."""
+        return Pieces.of(self._device, self.columns_there.layout, len(self))
 
     @cached_property
     def _block_first(self) -> Any:
@@ -219,7 +222,7 @@ class GpuHistory:
         by_value = timeframe.kind == "value"
         sums = self._value_sums if by_value else self.index[2]
         step = step_of(timeframe, float(device.download(sums[-1:])[0]))
-        n_supers = blocks_for(n_rows, 4096)
+        n_supers = blocks_for(n_rows, SUPER)
         marks, counts = device.zeros(128 * n_supers, np.uint32), device.empty(n_supers, np.int64)
         device.launch(
             columns.layout, "mark_crossings", blocks_for(32 * -(-n_rows // 64), 256), 256,
@@ -227,9 +230,7 @@ class GpuHistory:
             device.upload(self._levels), len(self._levels) - 1, step, marks,
         )  # fmt: skip
         self._count(marks, counts)
-        edges, _ = list_marks(device, columns.layout, marks, counts, shift=1, around=(1, 1))
+        edges, _ = list_marks(device, columns.layout, marks, counts, n_rows, shift=1)
         edges[:1].fill(0)
-        if int(device.download(edges[-2:-1])[0]) == n_rows:
-            return edges[:-1]
-        edges[-1:].fill(n_rows)
-        return edges
+        finished = int(device.download(edges[-2:-1])[0]) == n_rows
+        return edges[:-1] if finished else edges

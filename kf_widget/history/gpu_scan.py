@@ -124,7 +124,8 @@ def scan_rows(device: Device, columns: DeviceColumns, edges: Any, pieces: Pieces
     layout, row0, row1 = columns.layout, columns.row0, columns.row1
     prices = (columns.open, columns.high, columns.low, columns.close)
     spans = (columns.high, columns.low, columns.volume)
-    out = BarsOut(*(device.empty(n_bars, np.float64) for _ in range(5)), device.empty(n_bars, np.int64))
+    prices_out = (device.empty(n_bars, np.float64) for _ in range(5))
+    out = BarsOut._make((*prices_out, device.empty(n_bars, np.int64)))
     if n_bars < 1:
         return out
     per_warp = 4 if n_bars < _FEW_BARS else 32
@@ -162,9 +163,9 @@ def list_marks(
     layout: tuple[str, bool],
     marks: Any,
     counts: Any,
+    end_row: int,
     *,
-    shift: int,
-    around: tuple[int, int],
+    shift: int = 0,
     time_ns: Any = None,
     stretches: tuple[Any, Any] | None = None,
 ) -> tuple[Any, Any]:
@@ -172,23 +173,23 @@ def list_marks(
 
     Parameters
     ----------
-    marks : uint32 (128 * n_supers,); counts : int64 (n_supers,), marks of each superblock
-    shift : added to each row; around : entries to leave free before and after the rows
+    marks : uint32 (128 * n_supers,); counts : int64 (n_supers,), marks of each superblock, at least one
+    end_row : goes after the last row
+    shift : added to each row; as many entries are left free before them
     time_ns, stretches : int64 (n_rows,) and (starts, widths), where times are wanted
 
     Returns
     -------
-    rows : int64 (before + n + after,); starts : int64 (n,), or (0,) where no times are wanted
+    rows : int64 (shift + n + 1,); starts : int64 (n,), or (0,) where no times are wanted
     """
     ends = device.running_total(counts)
     n_supers = len(counts)
-    n_marks = int(device.download(ends[-1:])[0]) if n_supers else 0
-    rows = device.empty(around[0] + n_marks + around[1], np.int64)
+    n_marks = int(device.download(ends[-1:])[0])
+    rows = device.empty(shift + n_marks + 1, np.int64)
     starts = device.empty(n_marks if time_ns is not None else 0, np.int64)
-    stretch_start, stretch_width = stretches or (None, None)
+    grids = (None, None, 0) if stretches is None else (*stretches, len(stretches[1]))
     device.launch(
-        layout, "write_marks", n_supers, 128,
-        marks, ends, 0, shift, time_ns, stretch_start, stretch_width,
-        0 if stretch_width is None else len(stretch_width), rows[around[0] :], starts,
+        layout, "write_marks", blocks_for(32 * n_supers, 128), 128,
+        marks, ends, n_supers, shift, end_row, time_ns, *grids, rows[shift:], starts,
     )  # fmt: skip
     return rows, starts

@@ -15,7 +15,9 @@ from kf_widget.errors import KfError
 __all__ = ["KERNELS", "compile_options", "kernel_parameters", "kernel_source"]
 
 _FILES: Final = ("tree.cu", "bars.cu", "edges.cu", "index.cu", "running.cu")
-_SIGNATURE: Final = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\d+\) )?(\w+)\(([^)]*)\)')
+_SIGNATURE: Final = re.compile(
+    r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)'
+)
 
 KERNELS: Final = (
     "bar_pieces",
@@ -23,7 +25,7 @@ KERNELS: Final = (
     "count_marks",
     "index_blocks",
     "level_up",
-    "mark_bars",
+    "mark_blocks",
     "mark_crossings",
     "mark_times",
     "merge_bars",

@@ -1,0 +1,207 @@
+"""Autotune: measure the ways to resample on this machine, and let ``backend="auto"`` know."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from kf_widget.history.choices import Choices, adopt, choices, save_choices
+from kf_widget.history.gpu_device import GpuInfo, gpu_info
+from kf_widget.history.index import RangeIndex
+from kf_widget.history.resample import index_columns, scan_columns
+from kf_widget.history.ticks import Ticks
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+from kf_widget.threads import split, spread, thread_count
+
+__all__ = ["Autotuned", "gpu_info", "run_autotune"]
+
+_ROWS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+_ROWS_PER_BAR: Final = (4, 64, 1024, 65_536)
+_GRAINS: Final = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+_SECOND: Final = 1_000_000_000
+_BUDGET_S: Final = 0.4
+# Ticks, bars and an index of a size, with as much again to work in.
+_BYTES_PER_ROW: Final = 120
+_LABELS: Final = {
+    "index": "CPU index",
+    "scan": "CPU scan",
+    "gpu": "GPU from host",
+    "resident": "GPU resident",
+}
+
+
+@dataclass(frozen=True)
+class Autotuned:
+    """What `run_autotune` measured; its repr is a table.
+
+    Attributes
+    ----------
+    choices : the measured seconds, as ``backend="auto"`` uses them.
+    gpu : what GPU there is, or why none is used.
+    path : the file they are kept in; None when they were not saved.
+    """
+
+    choices: Choices
+    gpu: GpuInfo
+    path: Path | None
+
+    def __repr__(self) -> str:
+        ways = [way for way in _LABELS if way in self.choices.seconds]
+        head = ["rows", "rows per bar", *(_LABELS[way] for way in ways), "auto takes"]
+        lines = [head]
+        for i, rows in enumerate(self.choices.rows):
+            for j, per_bar in enumerate(self.choices.rows_per_bar):
+                taken = [_duration(self.choices.seconds[way][i][j]) for way in ways]
+                best = self.choices.way(rows, max(rows // per_bar, 1))
+                lines.append([f"{rows:,}", f"{per_bar:,}", *taken, _LABELS[best]])
+        widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+        table = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
+        table.insert(1, "  ".join("-" * w for w in widths))
+        what = f"CPU: {thread_count()} threads, at least {self.choices.scan_grain:,} rows a piece"
+        kept = "not saved" if self.path is None else f"kept in {self.path}"
+        return "\n".join([repr(self.gpu), what, *table, kept])
+
+
+def run_autotune(
+    *,
+    rows: Sequence[int] | None = None,
+    rows_per_bar: Sequence[int] = _ROWS_PER_BAR,
+    save: bool = True,
+) -> Autotuned:
+    """Measure every way to resample over sizes of history and of bar; ``backend="auto"`` then knows.
+
+    Parameters
+    ----------
+    rows : sizes of history, increasing; by default 10 thousand to 100 million, as far as half of the free
+        memory goes.
+    rows_per_bar : lengths of bar, increasing.
+    save : keep the result in the user's cache folder for this machine. It is ignored by another version
+        of kf_widget, with another number of cores, and as to the GPU, with another GPU.
+
+    Returns
+    -------
+    Autotuned. Its repr is a table of seconds, and says whether there is a GPU and if not, why.
+
+    Notes
+    -----
+    A minute on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are measured:
+    when to go through the index, and how finely to split a scan over threads.
+    """
+    sizes = sorted(set(_sizes() if rows is None else rows))
+    lengths = sorted(set(rows_per_bar))
+    if not sizes or not lengths or sizes[0] < 1 or lengths[0] < 1:
+        raise ValueError(
+            f"run_autotune: rows and rows_per_bar must be 1 or more, got {rows}, {rows_per_bar}."
+        )
+    info = gpu_info()
+    before = choices()
+    zone, second = Zone.of("UTC"), Timeframe.parse("1s")
+    try:
+        adopt(Choices())
+        found = replace(Choices(), scan_grain=_best_grain(zone, second))
+        adopt(found)
+        ways = [*_LABELS] if info.usable else ["index", "scan"]
+        seconds: dict[str, list[list[float]]] = {way: [] for way in ways}
+        index_ns = 1.0
+        for n_rows in sizes:
+            for way in ways:
+                seconds[way].append([])
+            for per_bar in lengths:
+                history = _even_ticks(n_rows, per_bar)
+                index_ns = _median(lambda h=history: _index_of(h)) / n_rows * 1e9  # type: ignore[misc]
+                assert len(history.index) == n_rows  # built outside the timer
+                for way in ways:
+                    seconds[way][-1].append(_median(_work(way, history, second, zone)))
+                del history
+                gc.collect()
+    except BaseException:
+        adopt(before)
+        raise
+    gpu = info.device if info.usable else ""
+    found = replace(
+        found, rows=sizes, rows_per_bar=lengths, seconds=seconds, index_ns_per_row=index_ns, gpu=gpu
+    )
+    adopt(found)
+    return Autotuned(found, info, save_choices(found) if save else None)
+
+
+def _sizes() -> list[int]:
+    try:
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        free = 4 << 30
+    return [n for n in _ROWS if n * _BYTES_PER_ROW <= free // 2 or n <= 1_000_000]
+
+
+def _even_ticks(n: int, per_bar: int) -> Ticks:
+    """Ticks of a seeded random price, as many a second as asked for."""
+    time_ns, price, size = np.empty(n, np.int64), np.empty(n), np.empty(n, np.float32)
+
+    def fill(start: int, stop: int) -> None:
+        rng = np.random.default_rng(start)
+        place = np.arange(start, stop)
+        time_ns[start:stop] = place // per_bar * _SECOND + place % per_bar * (_SECOND // per_bar)
+        price[start:stop] = 4000 + 0.25 * rng.integers(-2000, 2000, stop - start, np.int16)
+        size[start:stop] = rng.integers(1, 100, stop - start, np.int8)
+
+    spread(fill, split(0, n, grain=1 << 20))
+    return Ticks.from_columns(time_ns, price, size, tz="UTC")
+
+
+def _index_of(history: Ticks) -> RangeIndex:
+    price = history.price
+    return RangeIndex.build(history.time_ns, price, price, price, price, history.size)
+
+
+def _work(way: str, history: Ticks, timeframe: Timeframe, zone: Zone) -> Callable[[], Any]:
+    if way == "index":
+        return lambda: index_columns(history, timeframe, zone)
+    if way == "scan":
+        return lambda: scan_columns(history, timeframe, zone)
+    if way == "gpu":
+        from kf_widget.history.gpu import gpu_columns
+
+        return lambda: gpu_columns(history, timeframe, zone)
+    from kf_widget.history.gpu_history import to_gpu
+
+    kept = to_gpu(history)
+    return lambda: kept.columns(timeframe, zone)
+
+
+def _best_grain(zone: Zone, timeframe: Timeframe) -> int:
+    """Fewest rows worth a piece of their own: the usual, unless another is a twentieth faster."""
+    usual = Choices().scan_grain
+    history = _even_ticks(1_000_000, 64)
+    taken = {}
+    for grain in _GRAINS:
+        adopt(replace(Choices(), scan_grain=grain))
+        taken[grain] = _median(lambda: scan_columns(history, timeframe, zone))
+    best = min(taken, key=taken.__getitem__)
+    return best if taken[best] < 0.95 * taken[usual] else usual
+
+
+def _median(work: Callable[[], Any]) -> float:
+    """Median seconds of three to fifteen runs after a first one, which compiles."""
+    work()
+    taken: list[float] = []
+    while len(taken) < 3 or (len(taken) < 15 and sum(taken) < _BUDGET_S):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"

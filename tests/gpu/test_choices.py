@@ -1,0 +1,213 @@
+"""What run_autotune keeps, when it is ignored, and how backend="auto" chooses by it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kf_widget.errors import KfError
+from kf_widget.history import choices as store
+from kf_widget.history import gpu_device, resample
+from kf_widget.history.autotune import Autotuned, run_autotune
+from kf_widget.history.choices import Choices, choices, choices_path, forget, save_choices
+from kf_widget.history.gpu_device import GpuInfo, gpu_info
+from kf_widget.history.ticks import Ticks
+
+MEASURED = Choices(
+    rows=[1000, 100_000],
+    rows_per_bar=[1, 1000],
+    seconds={"index": [[4e-3, 1e-5], [4e-1, 2e-4]], "scan": [[1e-4, 5e-5], [1e-2, 5e-3]]},
+    scan_grain=12_345,
+)
+WITH_GPU = Choices(
+    rows=[1000, 100_000],
+    rows_per_bar=[1, 1000],
+    seconds=MEASURED.seconds | {"gpu": [[1e-3, 1e-3], [2e-3, 1e-3]], "resident": [[1e-4] * 2] * 2},
+    gpu="A GPU",
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Choices of this test alone; the compiled kernels stay where they are."""
+    monkeypatch.setattr(store, "choices_path", lambda: tmp_path / "choices.json")
+    forget()
+    yield
+    forget()
+
+
+def path() -> Path:
+    return store.choices_path()
+
+
+def test_saved_choices_are_found_again() -> None:
+    save_choices(MEASURED)
+    forget()
+    assert choices() == MEASURED
+    assert [file.name for file in path().parent.iterdir()] == ["choices.json"]
+
+
+def test_a_machine_has_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choices_path().name.startswith("choices-")
+    monkeypatch.setattr("platform.node", lambda: "other")
+    assert choices_path().name == "choices-other.json"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: saved | {"format": 0},
+        lambda saved: saved | {"package": "0.0.0"},
+        lambda saved: saved | {"cores": 1_000_000},
+        lambda saved: saved | {"choices": None},
+        lambda saved: saved | {"choices": saved["choices"] | {"unknown": 1}},
+        lambda saved: saved | {"choices": saved["choices"] | {"rows": [1]}},
+        lambda saved: saved | {"choices": saved["choices"] | {"scan_grain": 0}},
+        lambda saved: saved | {"choices": saved["choices"] | {"seconds": {"scan": [[1, 1], [1, 1]]}}},
+        lambda saved: saved | {"choices": saved["choices"] | {"seconds": {"scan": "x", "index": [[0.0]]}}},
+        lambda saved: [],
+    ],
+)
+def test_stale_or_broken_choices_are_ignored(spoil: Any) -> None:
+    save_choices(MEASURED)
+    path().write_text(json.dumps(spoil(json.loads(path().read_text()))))
+    forget()
+    assert choices() == Choices()
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x00", '{"format": 1}'])
+def test_half_a_file_is_ignored(text: str) -> None:
+    path().write_text(text)
+    assert choices() == Choices()
+
+
+def test_a_failed_save_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    save_choices(MEASURED)
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_choices(Choices())
+    forget()
+    assert choices() == MEASURED
+    assert [file.name for file in path().parent.iterdir()] == ["choices.json"]
+
+
+def test_readers_never_see_half_a_file() -> None:
+    save_choices(MEASURED)
+    stop = threading.Event()
+    seen = []
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(store._read(path()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        save_choices(MEASURED)
+    stop.set()
+    reader.join()
+    assert all(found == MEASURED for found in seen)
+
+
+def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
+    for i, rows in enumerate(MEASURED.rows):
+        for j, per_bar in enumerate(MEASURED.rows_per_bar):
+            assert math.isclose(MEASURED.expected("scan", rows, per_bar), MEASURED.seconds["scan"][i][j])
+    assert math.isclose(MEASURED.expected("scan", 10_000, 1), 1e-3)
+    assert math.isclose(MEASURED.expected("scan", 1_000_000, 1), 1e-1)
+
+
+def test_ways() -> None:
+    assert Choices().way(1_000_000, 100) == "index"
+    assert Choices().way(1_000_000, 100_000) == "scan"
+    assert MEASURED.way(100_000, 100_000) == "scan"
+    assert MEASURED.way(100_000, 100) == "index"
+    slow_index = Choices(**{**vars_of(MEASURED), "index_ns_per_row": 1e3})
+    assert slow_index.way(100_000, 100, indexed=False) == "scan"
+
+
+def vars_of(known: Choices) -> dict[str, Any]:
+    return {name: getattr(known, name) for name in known.__dataclass_fields__}
+
+
+def test_the_gpu_is_chosen_only_while_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> Any:
+        raise KfError("no GPU")
+
+    monkeypatch.setattr(gpu_device, "find_device", gone)
+    assert WITH_GPU.way(100_000, 100_000) == "scan"
+
+    class Device:
+        info = GpuInfo(True, device="A GPU")
+
+    monkeypatch.setattr(gpu_device, "find_device", Device)
+    assert WITH_GPU.way(100_000, 100_000) == "gpu"
+    assert WITH_GPU.way(100_000, 100_000, gpu=False) == "scan"
+    Device.info = GpuInfo(True, device="Another")
+    assert WITH_GPU.way(100_000, 100_000) == "scan"
+
+
+def test_auto_takes_the_way_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = Ticks.from_columns(np.arange(5000) * 10**9, np.ones(5000), np.ones(5000))
+    taken = []
+    for name in ("index_columns", "scan_columns"):
+        real = getattr(resample, name)
+        monkeypatch.setattr(resample, name, lambda *a, real=real, name=name: taken.append(name) or real(*a))
+    save_choices(MEASURED)
+    for text in ("1s", "1h", "1t", "2000t"):
+        history.resample(text)
+    assert taken == ["scan_columns", "index_columns", "scan_columns", "index_columns"]
+
+
+def test_autotune_measures_saves_and_tells() -> None:
+    found = run_autotune(rows=[2000, 50_000], rows_per_bar=[2, 500])
+    assert isinstance(found, Autotuned)
+    assert set(found.choices.seconds) >= {"index", "scan"}
+    forget()
+    assert choices() == found.choices
+    text = repr(found)
+    assert str(path()) in text
+    assert "50,000" in text
+    assert "GPU" in text.splitlines()[0]
+    for i, rows in enumerate((2000, 50_000)):  # the choice is the fastest of what was measured
+        for j, per_bar in enumerate((2, 500)):
+            seconds = {way: table[i][j] for way, table in found.choices.seconds.items() if way != "resident"}
+            best = found.choices.way(rows, rows // per_bar)
+            assert seconds[best] <= 1.001 * min(seconds.values())
+    assert run_autotune(rows=[2000], rows_per_bar=[2], save=False).path is None
+
+
+def test_autotune_refuses_nonsense() -> None:
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        run_autotune(rows=[0])
+
+
+def test_gpu_info_leads_to_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_device, "_driver", lambda: "There is no NVIDIA driver. Install it.")
+    assert not gpu_info()
+    assert "no NVIDIA driver" in repr(gpu_info())
+    monkeypatch.setattr(gpu_device, "_driver", lambda: ("13.0", "A GPU"))
+    monkeypatch.setattr(gpu_device, "_cupy_version", lambda: "")
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert "pip install cupy-cuda13x" in gpu_info().reason
+    monkeypatch.setattr(gpu_device, "_driver", lambda: ("12.4", "A GPU"))
+    assert "pip install cupy-cuda12x" in gpu_info().reason
+    monkeypatch.setattr(gpu_device, "_cupy_version", lambda: "13.6.0")
+    assert "CuPy 13.6.0 does not load" in gpu_info().reason
+
+
+@pytest.mark.skipif(gpu_info().usable, reason="there is a GPU")
+def test_gpu_without_a_gpu_says_why() -> None:
+    history = Ticks.from_columns(np.arange(2), np.ones(2), np.ones(2))
+    with pytest.raises(KfError, match="backend 'gpu': no GPU can be used"):
+        history.resample("1s", backend="gpu")
+    with pytest.raises(KfError, match="no GPU can be used"):
+        history.to_gpu()
