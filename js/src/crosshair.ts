@@ -1,15 +1,13 @@
-// The crosshair: lines through the pointer, snapped to its bar, with the price and time they meet.
+// The crosshair: lines through the pointer, snapped to the nearest bar on screen, with price and time.
 
 import type { HeldFrame, Shown } from "./canvas";
 import { element, setText } from "./dom";
 import { barTime, formatPrice } from "./format";
-import { inside, type Css, type Px } from "./geometry";
+import { inside, type Css, type Px, type Span } from "./geometry";
 import type { ScreenLayout } from "./layout";
 import { fractionToPrice } from "./pricescale";
-import { barAt, centre } from "./readout";
+import { barAt, centre, overlapping } from "./readout";
 
-/** A bar this near to the pointer, in CSS px, is the bar meant. */
-const REACH_CSS = 24;
 /** Width of a tag: its text at about this much a character, and its padding on either side. */
 const CHARACTER_CSS = 6.4;
 const TAG_PAD_CSS = 8;
@@ -18,7 +16,7 @@ export interface Cursor {
   /** Device px on the canvas, the middle of the bar where there is one. */
   readonly x: Px;
   readonly y: Px;
-  /** Row of the readout, or -1. */
+  /** Row of the readout; -1 where no bar is visible. */
   readonly row: number;
   /** Null below the price pane. */
   readonly price: number | null;
@@ -44,7 +42,8 @@ export function cursorAt(
   const [left, , width] = message.rects.plot;
   const perPx = (shown.x[1] - shown.x[0]) / screen.plot[2];
   const picture: Px = left + (shown.x[0] + x * perPx) * width;
-  const row = barAt(readout, picture, REACH_CSS * ratio * perPx * width);
+  const visible: Span<Px> = [left + shown.x[0] * width, left + shown.x[1] * width];
+  const row = barAt(readout, picture, overlapping(readout, visible));
   const middle = row < 0 ? x : ((centre(readout, row) - left) / width - shown.x[0]) / perPx;
   const fraction = shown.y[0] + (y / screen.plot[3]) * (shown.y[1] - shown.y[0]);
   return {

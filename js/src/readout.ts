@@ -1,6 +1,6 @@
 // The table of a frame's bars, as columns; x in px of the frame's picture.
 
-import type { Px, Span } from "./geometry";
+import { clamp, type Px, type Span } from "./geometry";
 import type { BarsTable, TimeFormat } from "./protocol";
 
 export interface Readout {
@@ -94,13 +94,11 @@ export function centre(readout: Readout, row: number): Px {
   return (readout.x0[row]! + readout.x1[row]!) / 2;
 }
 
-/** The row whose middle is nearest to `x`, or -1 when `x` is farther than `reach` from every bar. */
-export function barAt(readout: Readout, x: Px, reach: Px): number {
-  if (readout.n === 0) return -1;
-  const after = Math.min(lowerBound(readout.x0, x), readout.n - 1);
-  const before = Math.max(after - 1, 0);
+/** Of `rows`, the one whose middle is nearest to `x`; -1 of none. */
+export function barAt(readout: Readout, x: Px, [start, stop]: Span<number>): number {
+  if (stop <= start) return -1;
+  const after = clamp(lowerBound(readout.x0, x), start, stop - 1);
+  const before = Math.max(after - 1, start);
   const near = Math.abs(centre(readout, before) - x) <= Math.abs(centre(readout, after) - x);
-  const row = near ? before : after;
-  const outside = Math.max(readout.x0[row]! - x, x - readout.x1[row]!, 0);
-  return outside <= reach ? row : -1;
+  return near ? before : after;
 }

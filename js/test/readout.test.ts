@@ -33,7 +33,7 @@ describe("decodeReadout", () => {
   it("reads no rows", () => {
     const none = decodeReadout({ ...FRAME.bars, n: 0 }, new DataView(new ArrayBuffer(0)));
     expect(overlapping(none, [0, 100])).toEqual([0, 0]);
-    expect(barAt(none, 5, 1e9)).toBe(-1);
+    expect(barAt(none, 5, [0, 0])).toBe(-1);
   });
 });
 
@@ -56,13 +56,16 @@ describe("rows under the pointer", () => {
     }
   });
 
-  it("is the nearest within reach", () => {
-    expect(barAt(readout, 3, 0)).toBe(0);
-    expect(barAt(readout, 12, 0)).toBe(1);
-    expect(barAt(readout, 44, 10)).toBe(3);
-    expect(barAt(readout, 36, 10)).toBe(2);
-    expect(barAt(readout, 36, 5)).toBe(-1);
-    expect(barAt(readout, -4, 5)).toBe(0);
-    expect(barAt(readout, 500, 5)).toBe(-1);
+  it("is the nearest of those that may be meant, however far", () => {
+    const all = [0, 5] as const;
+    expect(barAt(readout, 3, all)).toBe(0);
+    expect(barAt(readout, 12, all)).toBe(1);
+    expect(barAt(readout, 44, all)).toBe(3);
+    expect(barAt(readout, 36, all)).toBe(2);
+    expect(barAt(readout, -400, all)).toBe(0);
+    expect(barAt(readout, 500, all)).toBe(4);
+    expect(barAt(readout, 3, [2, 4])).toBe(2);
+    expect(barAt(readout, 500, [2, 4])).toBe(3);
+    expect(barAt(readout, 36, [3, 3])).toBe(-1);
   });
 });
