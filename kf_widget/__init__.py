@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kf_widget.chart.view import View
     from kf_widget.errors import KfError, KfWarning
+    from kf_widget.history.autotune import run_autotune
     from kf_widget.history.bars import Bars
     from kf_widget.history.files import read_bars, read_ticks
     from kf_widget.history.sample import sample_ticks
@@ -32,6 +33,7 @@ _HOME = {
     "plot": "kf_widget.plotting.plot",
     "read_bars": "kf_widget.history.files",
     "read_ticks": "kf_widget.history.files",
+    "run_autotune": "kf_widget.history.autotune",
     "sample_ticks": "kf_widget.history.sample",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "plot",
     "read_bars",
     "read_ticks",
+    "run_autotune",
     "sample_ticks",
 ]
 

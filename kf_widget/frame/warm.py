@@ -1,23 +1,34 @@
 """Compiling everything that a chart needs, before or while it is shown.
 
 A kernel that is not in the cache compiles when it is first called, which freezes a chart for seconds.
-The first frame needs only the few kernels of query and raster; the rest is compiled by another process
-while Pillow encodes, and is used from the moment that it is there.
+The first frame needs only the few kernels of query and raster, and another process compiles half of them
+at the same time. That process then makes way for the chart and compiles the rest while Pillow encodes;
+each kernel is used from the moment that it is there.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from kf_widget.frame.webp import vp8l_ready, warm
 
-__all__ = ["warm_all", "warm_beside"]
+__all__ = ["warm_all", "warm_as_helper", "warm_beside"]
+
+_HELPER = """
+import sys
+sys.path.append(sys.argv[1])
+from kf_widget.frame.warm import warm_as_helper
+warm_as_helper(int(sys.argv[2]))
+"""
 
 _lock = threading.Lock()
 _process: subprocess.Popen[bytes] | None = None
@@ -27,6 +38,7 @@ def warm_all(report: Callable[[str], None] | None = None) -> float:
     """Compile every kernel into the cache by drawing small charts; seconds it took."""
     from kf_widget.chart.compose import Style
     from kf_widget.chart.readout import read_out
+    from kf_widget.chart.series import CHART_TYPES
     from kf_widget.chart.subject import Subject
     from kf_widget.chart.theme import theme_named
     from kf_widget.chart.view import Viewport
@@ -46,7 +58,7 @@ def warm_all(report: Callable[[str], None] | None = None) -> float:
         ticks = Ticks.from_columns(stamps, price, rng.integers(1, 9, n).astype(size_type), side)
         subject = Subject.of(ticks)
         axis = subject.axis
-        for chart_type in ("candle", "bars", "line", "area"):
+        for chart_type in CHART_TYPES:
             for scale in ("linear", "log"):
                 for share in (1.0, 1e-4):
                     stop = axis.start + int((axis.stop - axis.start) * share)
@@ -64,15 +76,48 @@ def warm_all(report: Callable[[str], None] | None = None) -> float:
     return time.perf_counter() - began
 
 
+def warm_as_helper(parent: int) -> None:
+    """Compile everything for the chart of another process, its first frame first; ends when that does."""
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    from kf_widget.frame.first import compile_first
+
+    compile_first()
+    if hasattr(os, "nice"):
+        os.nice(10)
+    warm_all()
+
+
+def _follow(parent: int) -> None:
+    """End this process once its parent is gone. Windows keeps a parent's number: there it just finishes."""
+    while sys.platform == "win32" or os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
 def warm_beside() -> None:
-    """Start compiling in another process where the encoder is not in the cache yet; returns at once."""
+    """Start compiling in another process unless everything is in the cache; returns at once.
+
+    Call it before anything that compiles, so that the two share the work. Where no process can be
+    started, the caller compiles all by itself.
+    """
     global _process
     with _lock:
-        if vp8l_ready() or (_process is not None and _process.poll() is None):
+        if vp8l_ready("best") or not sys.executable or (_process is not None and _process.poll() is None):
             return
-        _process = subprocess.Popen(
-            [sys.executable, "-m", "kf_widget", "warm", "--quiet"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        package = str(Path(__file__).parents[2])
+        with contextlib.suppress(OSError):
+            _process = subprocess.Popen(
+                [sys.executable, "-c", _HELPER, package, str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+
+def _forget() -> None:
+    global _lock, _process
+    _lock, _process = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -160,6 +160,19 @@ def test_plot(tmp_path: Path) -> None:
     assert kf_widget.plot(ticks).size == image.size
 
 
+def test_run_autotune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("KF_WIDGET_CACHE", raising=False)
+    needed = [
+        name
+        for name, parameter in inspect.signature(kf_widget.run_autotune).parameters.items()
+        if parameter.default is parameter.empty
+    ]
+    assert needed == []
+    found = kf_widget.run_autotune(rows=(20_000,), rows_per_bar=(100,), save=False)
+    assert "20,000" in repr(found) or "20000" in repr(found)
+
+
 def test_all_chart_types_of_the_guide() -> None:
     for chart_type in ("candle", "hollow", "ohlc", "line", "area", "renko", "pnf", "heikin_ashi"):
         for axes in (False, True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -24,6 +26,7 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import theme_named
 from kf_widget.chart.view import Viewport
 from kf_widget.raster import measure, rasterize
+from kf_widget.widget.files import EXPORT_FORMATS
 
 START = 1_704_067_200 * 10**9
 MINUTE = 60 * 10**9
@@ -379,3 +382,11 @@ def test_box_size_and_reversal_are_settings_of_a_chart() -> None:
         chart.box_size = -1.0
     with pytest.raises(ValueError, match="reversal must be 1 to 1,000"):
         chart.reversal = 0
+
+
+def test_the_toolbar_offers_what_the_kernel_knows() -> None:
+    source = (Path(__file__).parents[2] / "js" / "src" / "toolbar.ts").read_text()
+    for menu, known in (("CHART_TYPES", CHART_TYPES), ("EXPORTS", EXPORT_FORMATS)):
+        items = re.search(rf"const {menu}[^\[]*\[\](.*?)\];", source, re.DOTALL)
+        assert items is not None
+        assert sorted(re.findall(r'value: "(\w+)"', items[1])) == sorted(known)
