@@ -22,7 +22,7 @@ __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 _EFFORTS: dict[str, tuple[int, ...] | None] = {
     # depth, neighbours, careful parses before sorting, parses after it, groups, tile, step, tile sizes
     "fast": None,
-    "balanced": (8, 8, 0, 1, 4, 6, 1, 1),
+    "balanced": (8, 8, 0, 1, 4, 5, 2, 2),
     "best": (16, 8, 1, 1, 6, 5, 2, 2),
 }
 EFFORTS = tuple(_EFFORTS)
@@ -98,7 +98,7 @@ def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
     mine = _workspace()
     mine.colours[: colours.size] = colours
     height, width = indices.shape
-    if mine.pixels.size < (room := height * (width + 1) + width):
+    if mine.pixels.size < (room := 2 * height * width + height + 64):
         mine.pixels = np.empty(room, np.uint8)
     if not indices.flags.writeable:
         # Numba would compile once more for read-only arrays.

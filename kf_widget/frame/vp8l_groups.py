@@ -122,6 +122,39 @@ def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labe
 
 
 @kernel
+def _settle(
+    tokens: Any,
+    count: int,
+    n_tiles: int,
+    across: int,
+    shift: int,
+    groups: int,
+    space: Any,
+    labels: Any,
+    out: Any,
+) -> Any:
+    """Rearrange the tiles as k-means does; groups left, and bits of all that follows the palette."""
+    model(tokens, count, labels, groups, space)
+    for _ in range(_ROUNDS if groups > 1 else 0):
+        groups = _assign(tokens, count, n_tiles, groups, space, labels)
+        model(tokens, count, labels, groups, space)
+    start(space.bits, 0)
+    size = write_groups(out, labels, n_tiles, across, shift, groups, space)
+    return groups, size + 8 * space.bits[2] + space.bits[1]
+
+
+@kernel
+def _worst_tile(excess: Any, n_tiles: int) -> int:
+    """The tile that suits its group worst, each one once."""
+    worst = 0
+    for tile in range(n_tiles):
+        if excess[tile] > excess[worst]:
+            worst = tile
+    excess[worst] = -(1 << 62)
+    return worst
+
+
+@kernel
 def cluster(
     tokens: Any,
     count: int,
@@ -130,22 +163,24 @@ def cluster(
     shift: int,
     groups: int,
     most: int,
+    seeds: int,
     space: Any,
     labels: Any,
     out: Any,
 ) -> Any:
     """Sort the tiles into the groups that make the file smallest.
 
-    Each further group is begun from the tile that the groups so far suit worst, and all are then
-    rearranged as k-means does, until two in a row were in vain. What is kept is the number of groups
-    with the least bits, as written.
+    Each further group is begun from a tile that the groups so far suit badly, and all are then
+    rearranged, until two more groups in a row were in vain. What is kept is the number of groups with
+    the least bits, as written.
 
     Parameters
     ----------
     tokens : int64 (count,)
-    groups, most : groups to begin with and most groups
-    space : ``space.tiles`` is read; ``space.labels[2]``, counts, costs and codes are overwritten. The
-        counts and costs left are those of the best labels.
+    groups, most : how many to begin with, and at most
+    seeds : how many tiles are tried as the beginning of the second group
+    space : ``space.tiles`` is read; labels from the third on, counts, costs and codes are overwritten.
+        The counts and costs left are those of the best labels.
     labels : uint8 (n_tiles,), group of each tile to begin with; overwritten with the best
     out : uint8 (HEAD,), scratch
 
@@ -154,38 +189,38 @@ def cluster(
     (int, int)
         Groups, and bits of entropy image, codes and tokens.
     """
-    trial = space.labels[2]
-    trial[:n_tiles] = labels[:n_tiles]
-    if groups < most:
-        _own_costs(tokens, count, n_tiles, space)
-    least = 1 << 62
+    now = space.labels[2]
+    trial = space.labels[3]
+    grown = space.labels[4]
+    now[:n_tiles] = labels[:n_tiles]
+    groups, least = _settle(tokens, count, n_tiles, across, shift, groups, space, now, out)
+    labels[:n_tiles] = now[:n_tiles]
     best = groups
     vain = 0
-    for _ in range(most - groups + 1):
-        model(tokens, count, trial, groups, space)
-        for _ in range(_ROUNDS if groups > 1 else 0):
-            groups = _assign(tokens, count, n_tiles, groups, space, trial)
-            model(tokens, count, trial, groups, space)
-        start(space.bits, 0)
-        size = write_groups(out, trial, n_tiles, across, shift, groups, space)
-        size += 8 * space.bits[2] + space.bits[1]
+    if groups < most:
+        _own_costs(tokens, count, n_tiles, space)
+    while groups < most and vain < _VAIN:
+        groups = _assign(tokens, count, n_tiles, groups, space, now)
+        for tile in range(n_tiles):
+            space.excess[tile] = space.tile_costs[tile, now[tile]] - space.own_costs[tile]
+        size = 1 << 62
+        more = groups
+        for _ in range(min(seeds if groups == 1 else 1, n_tiles)):
+            trial[:n_tiles] = now[:n_tiles]
+            trial[_worst_tile(space.excess, n_tiles)] = groups
+            n, bits = _settle(tokens, count, n_tiles, across, shift, groups + 1, space, trial, out)
+            if bits < size:
+                size = bits
+                more = n
+                grown[:n_tiles] = trial[:n_tiles]
+        now[:n_tiles] = grown[:n_tiles]
+        groups = more
+        model(tokens, count, now, groups, space)
         vain += 1
         if size < least:
             vain = 0
             least = size
             best = groups
-            labels[:n_tiles] = trial[:n_tiles]
-        if groups == most or vain == _VAIN:
-            break
-        groups = _assign(tokens, count, n_tiles, groups, space, trial)
-        seed = 0
-        worst = -(1 << 62)
-        for tile in range(n_tiles):
-            excess = space.tile_costs[tile, trial[tile]] - space.own_costs[tile]
-            if excess > worst:
-                worst = excess
-                seed = tile
-        trial[seed] = groups
-        groups += 1
+            labels[:n_tiles] = now[:n_tiles]
     model(tokens, count, labels, best, space)
     return best, least

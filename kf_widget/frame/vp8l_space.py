@@ -26,7 +26,7 @@ NEAR = 64
 class Space(NamedTuple):
     """Scratch arrays; all are overwritten by each frame, and none says anything before it.
 
-    tokens : int64 (2, m), the best tokens and those tried now
+    tokens : int64 (3, m), those first found, those tried now, the best
     tiles : int64 (m,), the tile that each token begins in
     arena : int64 (4, m), for each position visited the one before, the token that led to it, itself,
         and an earlier one of the same hash
@@ -37,10 +37,10 @@ class Space(NamedTuple):
     greens, distances : int64 (GROUPS, GREENS), (GROUPS, DISTANCES), how often each symbol occurs
     green_costs, distance_costs : likewise, in 1/256 bit
     green_codes, distance_codes : likewise, finished codes
-    labels : uint8 (3, TILES), group of each tile: the best, one tried, one tried within that
+    labels : uint8 (5, TILES), group of each tile: the best, one tried, and three of `cluster`
     tile_counts : int32 (TILES, GREENS + DISTANCES), how often each symbol occurs in a tile
     tile_costs : int64 (TILES, GROUPS)
-    own_costs : int64 (TILES,), with codes of the tile's own
+    own_costs, excess : int64 (TILES,), with codes of the tile's own, and what it costs above that
     label_tokens : int64 (TILES,), and label_counts, label_codes : int64 (2, GREENS)
     counts, palette, ranks : int64 (256,), as `rank_colours` uses them
     lengths : int64 (GREENS,)
@@ -65,6 +65,7 @@ class Space(NamedTuple):
     tile_counts: Any
     tile_costs: Any
     own_costs: Any
+    excess: Any
     label_tokens: Any
     label_counts: Any
     label_codes: Any
@@ -83,7 +84,7 @@ def new_space(room: int) -> Space:
         return np.zeros(shape, np.int64)
 
     return Space(
-        tokens=np.empty((2, room), np.int64),
+        tokens=np.empty((3, room), np.int64),
         tiles=np.empty(room, np.int64),
         arena=np.empty((4, room), np.int64),
         ring=whole(3, RING),
@@ -96,10 +97,11 @@ def new_space(room: int) -> Space:
         distance_costs=whole(GROUPS, DISTANCES),
         green_codes=whole(GROUPS, GREENS),
         distance_codes=whole(GROUPS, DISTANCES),
-        labels=np.zeros((3, TILES), np.uint8),
+        labels=np.zeros((5, TILES), np.uint8),
         tile_counts=np.zeros((TILES, GREENS + DISTANCES), np.int32),
         tile_costs=whole(TILES, GROUPS),
         own_costs=whole(TILES),
+        excess=whole(TILES),
         label_tokens=whole(TILES),
         label_counts=whole(2, GREENS),
         label_codes=whole(2, GREENS),

@@ -15,8 +15,9 @@ from kf_widget.jit import kernel
 
 __all__ = ["encode_thorough"]
 
-_FEW = 2500
-"""A picture of fewer tokens is searched more carefully, which is when each byte counts."""
+_FEW = 3500
+_VERY_FEW = 800
+"""Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
 _QUICK_DEPTH = 8
 _QUICK_NEIGHBOURS = 4
 
@@ -43,13 +44,15 @@ def _rank_pixels(indices: Any, colours: Any, n_colours: int, space: Any, pixels:
     counts[:] = 0
     for i in range(flat.size):
         counts[flat[i]] = 1
-    used = rank_colours(colours, n_colours, counts, space.palette, ranks)
+    used = rank_colours(colours, n_colours, counts, True, space.palette, ranks)
     if used > 0:
-        if per_byte(used) > 1:
-            pack(indices, counts, ranks, used, space.table, pixels)
-        else:
-            for i in range(flat.size):
-                pixels[i] = ranks[flat[i]]
+        width = indices.shape[1]
+        packed = per_byte(used) > 1
+        ranked = pixels[indices.shape[0] * packed_width(width, used) if packed else 0 :]
+        for i in range(flat.size):
+            ranked[i] = ranks[flat[i]]
+        if packed:
+            pack(ranked[: flat.size], width, used, pixels)
     return used
 
 
@@ -101,80 +104,81 @@ def encode_thorough(
     coded = pixels[: height * across]
     near = _fill_near(across, neighbours, space.near)
 
-    best = space.tokens[0]
+    first = space.tokens[0]
     trial = space.tokens[1]
-    space.greens[0] = 0
-    space.distances[0] = 0
-    if scan(coded, across, best, space.greens[0], space.distances[0], space.table) < 0:
-        return SHORT_TOKENS
-    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
+    held = space.tokens[2]
     labels = space.labels[0]
     tried = space.labels[1]
-    count = 0
-    large = tile_shift(across, height, 9)
+    space.greens[0] = 0
+    space.distances[0] = 0
+    if scan(coded, across, first, space.greens[0], space.distances[0], space.table) < 0:
+        return SHORT_TOKENS
+    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
     labels[:] = 0
-    count = parse(coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, 0, 1, best)
-    slack = 0
-    trim = 1
-    if count < _FEW:
-        depth *= 2
-        slack = 4 * BIT
-        trim = 3
+    large = tile_shift(across, height, 9)
+    slack, trim, seeds = 0, 1, 1
+    count = parse(
+        coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, slack, trim, first
+    )
+    if count < _VERY_FEW:
+        depth, slack, trim, seeds = 2 * depth, 4 * BIT, 3, 8
+    elif count < _FEW:
+        depth, slack, trim, seeds = 2 * depth, 2 * BIT, 3, 2
     else:
         before = 0
     for turn in range(1 + before):
         if turn > 0:
-            count = parse(coded, across, large, labels, space, near, depth, slack, trim, best)
+            count = parse(coded, across, large, labels, space, near, depth, slack, trim, first)
         if count < 0:
             return SHORT_TOKENS
-        tile_tokens(best, count, across, large, space.tiles)
-        model(best, count, labels, 1, space)
+        tile_tokens(first, count, across, large, space.tiles)
+        model(first, count, labels, 1, space)
 
     least = 1 << 62
-    found = 1
-    best_shift = large
-    for turn in range(shifts):
-        size = tile_shift(across, height, shift) + turn * step
+    groups_held = 1
+    shift_held = large
+    count_held = count
+    for turn in range(shifts + 1):
+        last = turn == shifts
+        size = shift_held if last else tile_shift(across, height, shift) + turn * step
         if size > 9:
-            break
+            continue
         wide = tiles_across(across, size)
         n_tiles = wide * tiles_across(height, size)
-        tile_tokens(best, count, across, size, space.tiles)
-        tried[:] = 0
-        n, bits = cluster(best, count, n_tiles, wide, size, 1, groups, space, tried, out)
-        if bits < least:
-            least = bits
-            found = n
-            best_shift = size
-            labels[:] = tried
-    wide = tiles_across(across, best_shift)
-    n_tiles = wide * tiles_across(height, best_shift)
-    tile_tokens(best, count, across, best_shift, space.tiles)
-    model(best, count, labels, found, space)
-
-    for _ in range(after):
-        again = parse(coded, across, best_shift, labels, space, near, depth, slack, trim, trial)
-        if again < 0:
-            return SHORT_TOKENS
-        tile_tokens(trial, again, across, best_shift, space.tiles)
+        tile_tokens(first, count, across, size, space.tiles)
+        if not last:
+            tried[:] = 0
+            n, bits = cluster(first, count, n_tiles, wide, size, 1, groups, seeds, space, tried, out)
+            if bits < least:
+                least, groups_held, shift_held, count_held = bits, n, size, count
+                labels[:] = tried
+                held[:count] = first[:count]
+            continue
+        n = groups_held
         tried[:] = labels
-        n, bits = cluster(trial, again, n_tiles, wide, best_shift, found, groups, space, tried, out)
-        if bits >= least:
-            break
-        least = bits
-        found = n
-        count = again
-        labels[:] = tried
-        best, trial = trial, best
+        model(first, count, tried, n, space)
+        for _ in range(after):
+            again = parse(coded, across, size, tried, space, near, depth, slack, trim, trial)
+            if again < 0:
+                return SHORT_TOKENS
+            tile_tokens(trial, again, across, size, space.tiles)
+            n, bits = cluster(trial, again, n_tiles, wide, size, n, groups, seeds, space, tried, out)
+            if bits >= least:
+                break
+            least, groups_held, shift_held, count_held = bits, n, size, again
+            labels[:] = tried
+            held[:again] = trial[:again]
 
     shown = used if per_byte(used) > 1 else max(used, 17)
     start_file(out, space.bits, width, height, space.palette, used, shown, space.scratch)
-    tile_tokens(best, count, across, best_shift, space.tiles)
-    model(best, count, labels, found, space)
-    bits = write_groups(out, labels, n_tiles, wide, best_shift, found, space)
+    wide = tiles_across(across, shift_held)
+    n_tiles = wide * tiles_across(height, shift_held)
+    tile_tokens(held, count_held, across, shift_held, space.tiles)
+    model(held, count_held, labels, groups_held, space)
+    bits = write_groups(out, labels, n_tiles, wide, shift_held, groups_held, space)
     needed = space.bits[2] + 32 + (bits >> 3)
     if needed > out.size:
         return -max(needed, HEAD)
-    write_group_tokens(out, best, count, labels, space)
+    write_group_tokens(out, held, count_held, labels, space)
     size_bytes: int = finish_file(out, space.bits)
     return size_bytes

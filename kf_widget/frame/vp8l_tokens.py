@@ -14,6 +14,7 @@ __all__ = [
     "LITERALS",
     "copied",
     "copy_token",
+    "distance_said",
     "prefix_extra",
     "prefix_symbol",
     "tokens_bits",
@@ -68,6 +69,15 @@ def copied(token: int) -> Any:
     if symbol < 4:
         return symbol + 1
     return ((2 + (symbol & 1)) << prefix_extra(symbol)) + ((token >> 9) & 1023) + 1
+
+
+@kernel
+def distance_said(token: int) -> Any:
+    """The distance code of a copy."""
+    symbol = (token >> 19) & 63
+    if symbol < 4:
+        return symbol + 1
+    return ((2 + (symbol & 1)) << prefix_extra(symbol)) + (token >> 25) + 1
 
 
 @kernel

@@ -9,7 +9,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 __all__ = [
+    "copy64",
     "differ64",
+    "fill64",
     "leading_zeros",
     "load4",
     "store8",
@@ -69,6 +71,51 @@ def _load4(typingctx: Any, array: Any, index: Any) -> Any:
     return types.int64(array, types.int64), codegen
 
 
+def _copy64(typingctx: Any, array: Any, to: Any, source: Any) -> Any:
+    """Store the 64 bytes at ``array[source : source + 64]`` at ``array[to : to + 64]``.
+
+    Parameters
+    ----------
+    array : uint8 (n,), C-contiguous; 64 bytes are overwritten
+    to, source : int64, at least 0, at most n - 64 (not checked)
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lanes = ir.VectorType(ir.IntType(8), _LANES)
+        kind = signature.args[0]
+        source = _pointer(context, builder, kind, args[0], args[2])
+        word = builder.load(builder.bitcast(source, lanes.as_pointer()), align=1)
+        target = _pointer(context, builder, kind, args[0], args[1])
+        builder.store(word, builder.bitcast(target, lanes.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
+
+
+def _fill64(typingctx: Any, array: Any, to: Any, value: Any) -> Any:
+    """Store a byte at each of ``array[to : to + 64]``.
+
+    Parameters
+    ----------
+    array : uint8 (n,), C-contiguous; 64 bytes are overwritten
+    to : int64, at least 0, at most n - 64 (not checked)
+    value : int64, 0..255
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        all_bytes = builder.mul(args[2], ir.Constant(word, 0x0101010101010101))
+        lanes = ir.VectorType(word, _LANES // 8)
+        spread: Any = ir.Constant(lanes, ir.Undefined)
+        for k in range(_LANES // 8):
+            spread = builder.insert_element(spread, all_bytes, ir.Constant(ir.IntType(32), k))
+        target = _pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store(spread, builder.bitcast(target, lanes.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
+
+
 def _leading_zeros(typingctx: Any, word: Any) -> Any:
     """Number of zero bits above the highest set bit of an int64, 64 when there is none."""
 
@@ -105,7 +152,9 @@ def _store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
 
 
 # A decorator would tell mypy that the typing context is an argument of the caller's.
+copy64: Any = intrinsic(_copy64)
 differ64: Any = intrinsic(_differ64)
+fill64: Any = intrinsic(_fill64)
 leading_zeros: Any = intrinsic(_leading_zeros)
 load4: Any = intrinsic(_load4)
 store8: Any = intrinsic(_store8)
