@@ -89,6 +89,8 @@ def test_rectangles_are_the_rasters_whatever_their_clip() -> None:
     scene = Scene(60, 40)
     x, y = rng.integers(-20, 70, 50), rng.integers(-20, 50, 50)
     scene.add(Rects(x, y, x + rng.integers(-2, 12, 50), y + rng.integers(-2, 9, 50), inks.UP), (5, 5, 50, 30))
+    x, y = np.arange(3, 57, 9), np.array([12, 3, 20, 33, 8, 1])
+    scene.add(Rects(x, y, x + 3, y + 5, inks.UP))
     canvas = np.zeros((40, 60), bool)
     for path in ET.fromstring(encode_svg(scene, THEME)).iter(f"{SVG}path"):
         if path.get("fill") == "#fff":
@@ -156,6 +158,7 @@ def test_documents_are_small_and_the_same_every_time() -> None:
     packed = encode_svgz(scene, THEME)
     assert gzip.decompress(packed) == document
     assert packed == encode_svgz(scene, THEME)
+    assert packed[4:8] == bytes(4), "a date in the header"
     assert len(packed) < 15_000
 
 
