@@ -127,8 +127,9 @@ def compose(
     rows = np.floor(prices.to_fraction(values) * layout.plot[3])
     span = (int(layout.start), int(layout.stop), layout.plot[2], _TIME_GAP_CSS * ratio)
     times = marks(*span) if marks else time_marks(subject.axis, subject.zone, *span)
+    # The 1e-6 px keep a mark on the edge of two px on the same side whatever the overscan.
     marks_x = np.floor(
-        (np.array([m.position for m in times], dtype=np.float64) - layout.start) / layout.ns_per_px
+        (np.array([m.position for m in times], dtype=np.float64) - layout.start) / layout.ns_per_px + 1e-6
     )
     if style.grid:
         _draw_grid(scene, layout, rows, marks_x)
