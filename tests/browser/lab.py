@@ -12,7 +12,10 @@ only processes started here are ended. Nothing sleeps: every wait is for a condi
 
 from __future__ import annotations
 
+import ast
+import base64
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -31,6 +34,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import nbformat
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
@@ -50,6 +56,8 @@ START_S = 90.0
 CELLS_MS = 180_000.0
 PAGE_MS = 60_000.0
 
+_RUNNING = """index => jupyterapp.shell.currentWidget.content.widgets[index].model
+    .executionState === 'running'"""
 _QUIET = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -193,6 +201,14 @@ class Lab:
         """Address of one notebook, in single-document mode (no side panels, one notebook)."""
         return f"{self.url}/doc/tree/{name}?token={self.token}&reset"
 
+    def add_kernel(self, name: str, python: str) -> None:
+        """Offer one more kernel, run by this interpreter, to the notebooks opened from now on."""
+        folder = self.home / "data" / "kernels" / name
+        folder.mkdir(parents=True)
+        argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec = {"argv": argv, "display_name": name, "language": "python"}
+        (folder / "kernel.json").write_text(json.dumps(spec))
+
     def _write_settings(self) -> None:
         settings = self.home / "settings"
         for plugin, values in _QUIET.items():
@@ -201,11 +217,7 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
         for name, python in self._kernels.items():
-            folder = self.home / "data" / "kernels" / name
-            folder.mkdir(parents=True)
-            argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            spec = {"argv": argv, "display_name": name, "language": "python"}
-            (folder / "kernel.json").write_text(json.dumps(spec))
+            self.add_kernel(name, python)
 
     def _start_server(self) -> None:
         self.token = secrets.token_hex(16)
@@ -346,6 +358,38 @@ class Notebook:
             )
         )
 
+    def evaluate(self, expression: str, *, after: str = "") -> Any:
+        """Value of a Python expression in the kernel, through JSON, with no cell; `after` runs before it."""
+        reply = self.page.evaluate(
+            """async ([code, expression]) => {
+                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+                const future = kernel.requestExecute({
+                    code, store_history: false, user_expressions: { value: expression },
+                });
+                return (await future.done).content;
+            }""",
+            [after, f"__import__('json').dumps({expression})"],
+        )
+        if reply["status"] != "ok":
+            raise AssertionError("\n".join(reply["traceback"]))
+        value = reply["user_expressions"]["value"]
+        if value["status"] != "ok":
+            raise AssertionError("\n".join(value["traceback"]))
+        return json.loads(ast.literal_eval(value["data"]["text/plain"]))
+
+    def execute(self, code: str) -> None:
+        """Run Python in the kernel, with no cell; raises with its traceback."""
+        self.evaluate("None", after=code)
+
+    def running(self, index: int) -> bool:
+        """Whether a cell is running; the kernel's own status also tells of comms beside it."""
+        return bool(self.page.evaluate(_RUNNING, index))
+
+    def interrupt_cell(self, index: int) -> None:
+        """Stop a running cell; returns when it has ended."""
+        self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+        self.page.wait_for_function(f"index => !({_RUNNING})(index)", arg=index)
+
     def set_source(self, index: int, source: str) -> None:
         """Put other code into a cell."""
         self.page.evaluate(
@@ -451,6 +495,23 @@ class View:
         self.page.mouse.move(*self.point(*at))
         for _ in range(steps):
             self.page.mouse.wheel(0, delta)
+
+    @property
+    def plot_width(self) -> float:
+        """Width of what is visible of the plot, CSS pixels; the pointer must be on it."""
+        self.wait("e => e.querySelector('.kf-cross').style.display === ''")
+        return float(self.root.locator(".kf-cross-h").evaluate("e => parseFloat(e.style.width)"))
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """RGB of the canvas, uint8 (height, width, 3) in device pixels, without what lies over it."""
+        address = self.root.locator(".kf-canvas").evaluate("e => e.toDataURL('image/png')")
+        data = base64.b64decode(address.partition(",")[2])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def choose(self, menu: str, value: str) -> None:
+        """Pick an item of a menu of the toolbar, as a person does."""
+        self.root.get_by_role("button", name=menu, exact=True).click()
+        self.root.locator(f".kf-popup[aria-label='{menu}'] [data-value='{value}']").click()
 
     def press(self, key: str) -> None:
         """Give the view the focus and press a key."""
