@@ -10,7 +10,9 @@ from kf_widget.chart.timeaxis import TimeAxis
 
 __all__ = ["MIN_SPAN_NS", "Anchor", "Window", "clamped", "fitted", "moved"]
 
-MIN_SPAN_NS = 10_000
+MIN_SPAN_NS = 100_000
+"""Years into an axis its float positions are 16 ns apart, a fifth of a px at this span."""
+
 _KEPT = 0.1
 """Share of the window that must overlap the history, so that nobody gets lost."""
 _RIGHT_MARGIN = 0.03
