@@ -11,7 +11,7 @@ _LEAST = -(2**63)
 _MOST = 2**63 - 1
 
 
-@kernel
+@kernel(_nrt=False)
 def _sum(a: int, b: int) -> int:
     """Sum of two int64 that stops at their limits: far outside the data an edge is only far away."""
     if b > 0 and a > _MOST - b:
@@ -21,7 +21,7 @@ def _sum(a: int, b: int) -> int:
     return a + b
 
 
-@kernel
+@kernel(_nrt=False)
 def _last_not_after(sorted_ns: Ints, value: int) -> int:
     """Index of the last entry <= value, 0 where there is none."""
     low = 0
@@ -35,7 +35,7 @@ def _last_not_after(sorted_ns: Ints, value: int) -> int:
     return low
 
 
-@kernel
+@kernel(_nrt=False)
 def axis_of(open_ns: Ints, close_ns: Ints, position: Ints, ns: int) -> int:
     """Axis position of one UTC instant; int64. Arguments as `to_axis`. O(log n_open)."""
     i = _last_not_after(open_ns, ns)
@@ -45,7 +45,7 @@ def axis_of(open_ns: Ints, close_ns: Ints, position: Ints, ns: int) -> int:
     return axis
 
 
-@kernel
+@kernel(_nrt=False)
 def ns_of(open_ns: Ints, position: Ints, axis: int) -> int:
     """UTC instant of one axis position; int64. Arguments as `to_ns`. O(log n_open)."""
     i = _last_not_after(position, axis)
@@ -53,7 +53,7 @@ def ns_of(open_ns: Ints, position: Ints, axis: int) -> int:
     return ns
 
 
-@kernel
+@kernel(_nrt=False)
 def to_axis(open_ns: Ints, close_ns: Ints, position: Ints, values: Ints) -> None:
     """Replace UTC instants by axis positions.
 
@@ -80,7 +80,7 @@ def to_axis(open_ns: Ints, close_ns: Ints, position: Ints, values: Ints) -> None
         values[k] = _sum(_sum(ns, -open_ns[i]), position[i])
 
 
-@kernel
+@kernel(_nrt=False)
 def to_ns(open_ns: Ints, position: Ints, values: Ints) -> None:
     """Replace axis positions by UTC instants.
 
@@ -103,7 +103,7 @@ def to_ns(open_ns: Ints, position: Ints, values: Ints) -> None:
         values[k] = _sum(_sum(axis, -position[i]), open_ns[i])
 
 
-@kernel
+@kernel(_nrt=False)
 def find_gaps(time_ns: Ints, threshold_ns: int, rows: Ints) -> int:
     """Find rows that come more than a threshold after the row before them.
 

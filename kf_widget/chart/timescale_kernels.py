@@ -11,7 +11,7 @@ from kf_widget.jit import kernel
 __all__ = ["keep_apart"]
 
 
-@kernel
+@kernel(_nrt=False)
 def keep_apart(position: Ints, rank: Ints, gap: int, kept: npt.NDArray[np.bool_]) -> None:
     """Choose marks at least a gap apart, higher ranks first, from left to right within a rank.
 

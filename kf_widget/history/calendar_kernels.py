@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 
 __all__ = ["DAY", "MONTH", "TIME", "WEEK", "ceil_times", "fill_edges", "floor_times", "stretch"]
 
@@ -45,7 +45,7 @@ def day_of(month: int) -> Any:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def period_of(kind: int, step: int, day: int) -> Any:
     """Number of the day, week or month bar that holds a local date."""
     if kind == DAY:
@@ -55,7 +55,7 @@ def period_of(kind: int, step: int, day: int) -> Any:
     return month_of(day) // step
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def first_day(kind: int, step: int, period: int) -> Any:
     """First local date of a bar: the inverse of `period_of`."""
     if kind == DAY:
@@ -65,7 +65,7 @@ def first_day(kind: int, step: int, period: int) -> Any:
     return day_of(period * step)
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def segment_of(from_ns: npt.NDArray[np.int64], time: int) -> Any:
     """Which offset is in force: the last entry of `from_ns` at or before the time, else the first."""
     start, stop = 0, from_ns.size
@@ -122,7 +122,7 @@ def _run(
     return start, stop
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def stretch(
     kind: int, step: int, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], time: int
 ) -> Any:

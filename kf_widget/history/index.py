@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from kf_widget.history.index_kernels import (
     aggregate_ranges,
-    build_level,
-    build_rows,
+    build_extremes,
+    build_sums,
     find_rows,
     range_extremes,
     range_sum,
@@ -107,15 +108,22 @@ class RangeIndex:
         node_sum = np.empty(n_nodes if volume is not None else 0)
         node_first = np.empty(n_nodes, np.int64)
 
-        nodes = (node_high, node_low, node_sum, node_first)
+        def fill(below: Any, here: slice, start: int, stop: int) -> None:
+            # Nodes come back in as read-only views, as rows are: one compiled kernel serves all levels.
+            times, highs, lows, sizes = below
+            levels = (node_first[here], node_high[here], node_low[here])
+            build_extremes(times, highs, lows, *levels, start, stop)
+            if sizes.size:
+                build_sums(sizes, node_sum[here], start, stop, np.empty(GROUP))
 
-        def fill(start: int, stop: int) -> None:
-            build_rows(time_ns, high, low, size, *nodes, start, stop, np.empty(GROUP))
-
+        rows = (time_ns, high, low, size)
         if n_rows:
-            spread(fill, split(0, int(starts[1]), grain=_BUILD_GRAIN, align=_SUPERBLOCK_BLOCKS))
+            blocks = slice(0, int(starts[1]))
+            pieces = split(0, blocks.stop, grain=_BUILD_GRAIN, align=_SUPERBLOCK_BLOCKS)
+            spread(functools.partial(fill, rows, blocks), pieces)
         for below, here, end in zip(starts[:-2], starts[1:-1], starts[2:], strict=True):
-            build_level(*nodes, below, here, end, volume is not None, np.empty(GROUP))
+            nodes = (node_first, node_high, node_low, node_sum)
+            fill(tuple(frozen(node[below:here]) for node in nodes), slice(here, end), 0, int(end - here))
         above = (frozen(node_high), frozen(node_low), frozen(node_sum), frozen(node_first), frozen(starts))
         return cls(IndexArrays(time_ns, open, high, low, close, size, *above))
 

@@ -24,15 +24,15 @@ from kf_widget.history.run_kernels import (
     run_lowest,
     run_sum,
 )
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 
 if TYPE_CHECKING:
     from kf_widget.history.index import IndexArrays
 
 __all__ = [
     "aggregate_ranges",
-    "build_level",
-    "build_rows",
+    "build_extremes",
+    "build_sums",
     "find_row",
     "find_rows",
     "range_extremes",
@@ -138,63 +138,53 @@ def range_extremes(
 
 
 @kernel(_nrt=False)
-def build_rows(
+def build_extremes(
     time_ns: npt.NDArray[np.int64],
     high: npt.NDArray[np.float64],
     low: npt.NDArray[np.float64],
-    volume: npt.NDArray[Any],
+    node_first: npt.NDArray[np.int64],
     node_high: npt.NDArray[np.float64],
     node_low: npt.NDArray[np.float64],
-    node_sum: npt.NDArray[np.float64],
-    node_first: npt.NDArray[np.int64],
-    start_block: int,
-    stop_block: int,
-    buffer: npt.NDArray[np.float64],
+    start: int,
+    stop: int,
 ) -> None:
-    """Fill the nodes of blocks ``[start_block, stop_block)`` from the rows.
+    """Fill nodes ``[start, stop)`` of one level with first time, highest high and lowest low of their children.
 
-    time_ns : int64 (n_rows,); high, low : float64 (n_rows,); volume : float32 or float64 (n_rows,) or (0,);
-    node_* : (n_nodes,), overwritten in that range; buffer : float64 (64,), overwritten.
+    time_ns : int64 (n,); high, low : float64 (n,): rows, or the nodes of the level below;
+    node_* : (n_nodes,), overwritten in that range.
     """
-    n_rows = time_ns.size
-    has_volume = volume.size > 0
-    for block in range(start_block, stop_block):
-        start = block << SHIFT
-        stop = start + GROUP
-        node_first[block] = time_ns[start]
-        if stop <= n_rows:
-            node_high[block] = group_highest(high, start)
-            node_low[block] = group_lowest(low, start)
-            if has_volume:
-                node_sum[block] = group_sum(volume, start, buffer)
+    n = time_ns.size
+    for node in range(start, stop):
+        child = node << SHIFT
+        node_first[node] = time_ns[child]
+        if child + GROUP <= n:
+            node_high[node] = group_highest(high, child)
+            node_low[node] = group_lowest(low, child)
         else:
-            node_high[block] = run_highest(high, start, n_rows)
-            node_low[block] = run_lowest(low, start, n_rows)
-            if has_volume:
-                node_sum[block] = run_sum(volume, start, n_rows, buffer)
+            node_high[node] = run_highest(high, child, n)
+            node_low[node] = run_lowest(low, child, n)
 
 
 @kernel(_nrt=False)
-def build_level(
-    node_high: npt.NDArray[np.float64],
-    node_low: npt.NDArray[np.float64],
+def build_sums(
+    values: npt.NDArray[Any],
     node_sum: npt.NDArray[np.float64],
-    node_first: npt.NDArray[np.int64],
-    below: int,
-    here: int,
-    end: int,
-    has_volume: bool,
+    start: int,
+    stop: int,
     buffer: npt.NDArray[np.float64],
 ) -> None:
-    """Fill one level, nodes ``[here, end)``, from the level under it, ``[below, here)``."""
-    for node in range(here, end):
-        start = below + ((node - here) << SHIFT)
-        stop = min(start + GROUP, here)
-        node_first[node] = node_first[start]
-        node_high[node] = run_highest(node_high, start, stop)
-        node_low[node] = run_lowest(node_low, start, stop)
-        if has_volume:
-            node_sum[node] = run_sum(node_sum, start, stop, buffer)
+    """Fill nodes ``[start, stop)`` of one level with the sums of their children.
+
+    values : float32 or float64 (n,), rows, or the sums of the level below; node_sum : float64 (n_nodes,),
+    overwritten in that range; buffer : float64 (64,), overwritten.
+    """
+    n = values.size
+    for node in range(start, stop):
+        child = node << SHIFT
+        if child + GROUP <= n:
+            node_sum[node] = group_sum(values, child, buffer)
+        else:
+            node_sum[node] = run_sum(values, child, n, buffer)
 
 
 @kernel(_nrt=False)
@@ -210,7 +200,7 @@ def _last_before(stamps: npt.NDArray[np.int64], start: int, stop: int, time: int
     return start
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def find_row(
     time_ns: npt.NDArray[np.int64],
     node_first: npt.NDArray[np.int64],

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 
 __all__ = [
     "GROUP",
@@ -42,7 +42,7 @@ def _lanes(b: npt.NDArray[np.float64]) -> Any:
     return ((b[0] + b[4]) + (b[2] + b[6])) + ((b[1] + b[5]) + (b[3] + b[7]))
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def fold(buffer: npt.NDArray[np.float64], count: int) -> Any:
     """Sum of ``buffer[:count]`` by the halving tree; the buffer is overwritten.
 
@@ -72,7 +72,7 @@ def _padded(values: npt.NDArray[Any], start: int, count: int, i: int) -> Any:
     return value if i < count else 0.0
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def group_sum(values: npt.NDArray[Any], start: int, buffer: npt.NDArray[np.float64]) -> Any:
     """Sum of 64 neighbours; values : float32 or float64; buffer : float64 (64,), overwritten."""
     s = np.uint64(start)
@@ -87,7 +87,7 @@ def group_sum(values: npt.NDArray[Any], start: int, buffer: npt.NDArray[np.float
     return _lanes(buffer)
 
 
-@kernel(_nrt=False)
+@part(_nrt=False)
 def run_sum(values: npt.NDArray[Any], start: int, stop: int, buffer: npt.NDArray[np.float64]) -> Any:
     """Sum of 1 to 64 neighbours that lie in one group, by the halving tree.
 
@@ -147,7 +147,7 @@ def _lowest_8(values: npt.NDArray[np.float64], start: int, count: int) -> Any:
     return lowest
 
 
-@kernel(_nrt=False, fastmath={"nnan", "nsz"})
+@part(_nrt=False, fastmath={"nnan", "nsz"})
 def group_highest(values: npt.NDArray[np.float64], start: int) -> Any:
     """Highest of 64 neighbours."""
     s = np.uint64(start)
@@ -157,7 +157,7 @@ def group_highest(values: npt.NDArray[np.float64], start: int) -> Any:
     return highest
 
 
-@kernel(_nrt=False, fastmath={"nnan", "nsz"})
+@part(_nrt=False, fastmath={"nnan", "nsz"})
 def group_lowest(values: npt.NDArray[np.float64], start: int) -> Any:
     """Lowest of 64 neighbours."""
     s = np.uint64(start)
@@ -167,7 +167,7 @@ def group_lowest(values: npt.NDArray[np.float64], start: int) -> Any:
     return lowest
 
 
-@kernel(_nrt=False, fastmath={"nnan", "nsz"})
+@part(_nrt=False, fastmath={"nnan", "nsz"})
 def run_highest(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
     """Highest of any number of neighbours above none; eights, the last of which may overlap."""
     if stop - start < 8:
@@ -184,7 +184,7 @@ def run_highest(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
     return highest
 
 
-@kernel(_nrt=False, fastmath={"nnan", "nsz"})
+@part(_nrt=False, fastmath={"nnan", "nsz"})
 def run_lowest(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
     """Lowest of any number of neighbours above none; eights, the last of which may overlap."""
     if stop - start < 8:

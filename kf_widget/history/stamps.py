@@ -15,7 +15,7 @@ from kf_widget.history.zones import Zone
 from kf_widget.jit import kernel
 from kf_widget.threads import split, spread
 
-__all__ = ["local_to_utc", "stamps_to_ns"]
+__all__ = ["local_to_utc", "localize", "stamps_to_ns"]
 
 _NAT: Final = np.iinfo(np.int64).min
 _DAY_NS: Final = 86_400_000_000_000
@@ -207,7 +207,7 @@ def _scaled(what: str, name: str, raw: Ints, factor: int, low: int, high: int) -
 
 
 @kernel
-def _localize(
+def localize(
     local_ns: npt.NDArray[np.int64],
     from_ns: npt.NDArray[np.int64],
     offset_ns: npt.NDArray[np.int64],
@@ -271,7 +271,7 @@ def local_to_utc(what: str, name: str, local_ns: Ints, zone: Zone) -> Ints:
         max(low, _NAT + 3 * _DAY_NS) - 2 * _DAY_NS, min(high, _LAST_NS - 3 * _DAY_NS) + 2 * _DAY_NS
     )
     out = np.empty(len(local_ns), dtype=np.int64)
-    row = int(_localize(read_only(local_ns), from_ns, offset_ns, out))
+    row = int(localize(read_only(local_ns), from_ns, offset_ns, out))
     if row >= 0:
         raise ValueError(
             f"{what}: column {name!r} must hold times that were, got {iso(int(local_ns[row]))[:-1]} "

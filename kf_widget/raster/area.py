@@ -7,14 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 from kf_widget.raster.polyline import FAR
 from kf_widget.raster.shade import shade
 
 __all__ = ["fill_area"]
 
 
-@kernel
+@kernel(_nrt=False)
 def _mean_excess(row: float, low: float, high: float) -> float:
     """Mean of ``max(row - f, 0)`` while f runs evenly from `low` to `high`."""
     if row <= low:
@@ -24,7 +24,7 @@ def _mean_excess(row: float, low: float, high: float) -> float:
     return 0.5 * (row - low) * (row - low) / (high - low)
 
 
-@kernel
+@part(_nrt=False)
 def fill_area(
     out: npt.NDArray[np.uint8],
     x: npt.NDArray[np.float32],

@@ -19,12 +19,12 @@ AREA = 2
 TEXTS = 3
 
 
-@kernel
+@kernel(_nrt=False)
 def draw(
     out: npt.NDArray[np.uint8],
     steps: int,
     layers: npt.NDArray[np.int64],
-    widths: npt.NDArray[np.float64],
+    widths: npt.NDArray[np.float64] | None,
     index_of_ink: npt.NDArray[np.uint8],
     x0: npt.NDArray[np.int32],
     y0: npt.NDArray[np.int32],
@@ -51,7 +51,8 @@ def draw(
     layers : int64 (n_layers, 14): kind, clip (4), start and stop in the columns of its kind, index,
         ground, ramp, and then for a polyline the other ground and its ramp, for an area the base, for
         texts the first string, face, align and middle.
-    widths : float64 (n_layers,), px, of polylines.
+    widths : float64 (n_layers,), px, of polylines; None where there are neither polylines nor areas, so
+        that the first candles on a machine do not wait until these are compiled.
     x0, y0, x1, y1, ink : columns of all rectangles. index_of_ink : uint8 (256,).
     x, y : columns of all points: polylines', areas', anchors of texts.
     codes, string_edges : all texts, see `blit_texts`.
@@ -74,20 +75,21 @@ def draw(
         index, ground, ramp = layer[7], layer[8], layer[9]
         if kind == RECTS:
             fill_rects(out, x0, y0, x1, y1, ink, index_of_ink, start, stop, left, top, right, bottom)
-        elif kind == POLYLINE:
-            stroke_polyline(
-                out, x, y, start, stop, widths[k], left, top, right, bottom,
-                steps, index, ground, ramp, layer[10], layer[11],
-            )  # fmt: skip
-        elif kind == AREA:
-            fill_area(
-                out, x, y, start, stop, layer[10], left, top, right, bottom,
-                steps, index, ground, ramp, cover, solid,
-            )  # fmt: skip
         elif kind == TEXTS:
             blit_texts(
                 out, x, y, start, stop, codes, string_edges, layer[10],
                 layer[11], layer[12], layer[13], left, top, right, bottom,
                 steps, index, ground, ramp, pages, slots, glyphs, levels, cap_heights,
             )  # fmt: skip
+        elif widths is not None:
+            if kind == POLYLINE:
+                stroke_polyline(
+                    out, x, y, start, stop, widths[k], left, top, right, bottom,
+                    steps, index, ground, ramp, layer[10], layer[11],
+                )  # fmt: skip
+            elif kind == AREA:
+                fill_area(
+                    out, x, y, start, stop, layer[10], left, top, right, bottom,
+                    steps, index, ground, ramp, cover, solid,
+                )  # fmt: skip
     return True

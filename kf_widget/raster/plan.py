@@ -124,7 +124,7 @@ class _Plan:
 
     def resolve(
         self, background: int, ink_of_rects: npt.NDArray[np.uint8]
-    ) -> tuple[Palette, int, npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+    ) -> tuple[Palette, int, npt.NDArray[np.int64], npt.NDArray[np.float64] | None, npt.NDArray[np.uint8]]:
         """Allocate the palette and put its indices where the rows name inks."""
         used = np.zeros(256, np.bool_)
         used[ink_of_rects] = True
@@ -146,7 +146,9 @@ class _Plan:
                 if row[0] == POLYLINE:
                     row[10], row[11] = index_of[other], ramp_of[ink, other]
         table = np.array(self.rows, np.int64).reshape(-1, 14)
-        return layout.palette, layout.steps, table, np.array(self.widths, np.float64), layout.index_of_ink
+        lines = any(row[0] in (POLYLINE, AREA) for row in self.rows)
+        widths = np.array(self.widths, np.float64) if lines else None
+        return layout.palette, layout.steps, table, widths, layout.index_of_ink
 
     def add_glyphs(self) -> None:
         for mark in self.lines:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 from kf_widget.raster.shade import shade
 
 __all__ = ["FAR", "stroke_polyline"]
@@ -16,7 +16,7 @@ FAR = 1e9
 """Coordinates beyond this many px count as this far: float64 then still resolves 1e-6 px."""
 
 
-@kernel
+@part(_nrt=False)
 def stroke_polyline(
     out: npt.NDArray[np.uint8],
     x: npt.NDArray[np.float32],

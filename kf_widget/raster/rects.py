@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["fill_rects"]
 
 
-@kernel
+@part(_nrt=False)
 def fill_rects(
     out: npt.NDArray[np.uint8],
     x0: npt.NDArray[np.int32],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["shade"]
 
 
-@kernel
+@part(_nrt=False)
 def shade(
     held: int, level: int, steps: int, ink: int, ground: int, ramp: int, other: int, other_ramp: int
 ) -> int:

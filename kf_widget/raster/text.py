@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 from kf_widget.raster.shade import shade
 
 __all__ = ["ABSENT", "blit_texts", "glyph_of", "lacks_glyphs"]
@@ -16,7 +16,7 @@ ABSENT = 0xFFFF
 """Stands for every character outside the basic plane: a noncharacter, so the font draws its box."""
 
 
-@kernel
+@part(_nrt=False)
 def glyph_of(code: int, face: int, pages: npt.NDArray[np.int32], slots: npt.NDArray[np.int32]) -> int:
     """Row of `glyphs` that draws a code point, 0 if it is not in the atlas yet."""
     if code > ABSENT:
@@ -25,7 +25,7 @@ def glyph_of(code: int, face: int, pages: npt.NDArray[np.int32], slots: npt.NDAr
     return glyph
 
 
-@kernel
+@part(_nrt=False)
 def lacks_glyphs(
     codes: npt.NDArray[np.uint32],
     start: int,
@@ -41,7 +41,7 @@ def lacks_glyphs(
     return False
 
 
-@kernel
+@part(_nrt=False)
 def blit_texts(
     out: npt.NDArray[np.uint8],
     x: npt.NDArray[np.float32],

@@ -112,6 +112,7 @@ class Chart(anywidget.AnyWidget):
         box_size: float | None = None,
         reversal: int = 3,
     ) -> None:
+        warm_beside()
         history = _as_history(history)
         self._renderer = Renderer()
         settings = {
@@ -145,7 +146,6 @@ class Chart(anywidget.AnyWidget):
         )
         self._conductor.time_axis = self.time_axis
         self.on_msg(self._on_message)
-        warm_beside()
         adopt(self, current_cell())
         self._keep_range()
 
