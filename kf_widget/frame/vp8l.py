@@ -98,7 +98,7 @@ def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
     mine = _workspace()
     mine.colours[: colours.size] = colours
     height, width = indices.shape
-    if mine.pixels.size < (room := 2 * height * width + height + 64):
+    if mine.pixels.size < (room := height * width + 64):
         mine.pixels = np.empty(room, np.uint8)
     if not indices.flags.writeable:
         # Numba would compile once more for read-only arrays.

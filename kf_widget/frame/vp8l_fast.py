@@ -123,7 +123,7 @@ def encode_fast(
     ----------
     indices : uint8 (height, width), C-contiguous, sides 1..16383
     colours : uint32 (256,), 0xAARRGGBB, of which the first `n_colours` count
-    pixels : uint8 (2 * height * width + height + 64,) or longer, scratch
+    pixels : uint8 (height * width,) or longer, scratch
     tokens : int64 (m,), scratch
     work : int64 (FAST_WORK,), scratch
     out : uint8 (k,), overwritten with the file
@@ -168,9 +168,8 @@ def encode_fast(
         if not packed:
             used = rank_colours(colours, n_colours, greens, False, palette, ranks)
         elif not is_ranked(greens, ranks):
-            spare = pixels[height * packed_width(width, used) :]
-            replay(tokens, count, width, ranks, spare)
-            flat = spare[: height * width]
+            replay(tokens, count, width, ranks, pixels)
+            flat = pixels[: height * width]
     if packed:
         across = packed_width(width, used)
         pack(flat, width, used, pixels)

@@ -90,7 +90,7 @@ def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
     ----------
     tokens : int64 (count,), of a picture `width` wide
     ranks : int64 (256,)
-    out : uint8 (pixels + 64,) or longer, overwritten
+    out : uint8 (pixels,) or longer, overwritten
     """
     at = 0
     for i in range(count):
@@ -102,19 +102,18 @@ def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
             continue
         back = copy_distance(distance_said(token), width)
         stop = at + copied(token)
-        if back >= 64:
-            while at < stop:
-                copy64(out, at, at - back)
-                at += 64
-        elif back == 1:
+        if back == 1:
             value = np.int64(out[at - 1])
-            while at < stop:
+            while at < stop and at + 64 <= out.size:
                 fill64(out, at, value)
                 at += 64
-        else:
-            while at < stop:
-                out[at] = out[at - back]
-                at += 1
+        elif back >= 64:
+            while at < stop and at + 64 <= out.size:
+                copy64(out, at, at - back)
+                at += 64
+        while at < stop:
+            out[at] = out[at - back]
+            at += 1
         at = stop
 
 
@@ -151,7 +150,8 @@ def pack(pixels: Any, width: int, used: int, out: Any) -> None:
     ----------
     pixels : uint8 (height * width,), all below `used`
     used : how many colours there are
-    out : uint8, of height * packed_width(width, used) bytes or more, overwritten
+    out : uint8, of height * packed_width(width, used) bytes or more, overwritten; may begin where
+        `pixels` does, since no byte is written before it has been read
     """
     across = packed_width(width, used)
     for y in range(pixels.size // width):

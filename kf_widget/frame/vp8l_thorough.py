@@ -46,13 +46,10 @@ def _rank_pixels(indices: Any, colours: Any, n_colours: int, space: Any, pixels:
         counts[flat[i]] = 1
     used = rank_colours(colours, n_colours, counts, True, space.palette, ranks)
     if used > 0:
-        width = indices.shape[1]
-        packed = per_byte(used) > 1
-        ranked = pixels[indices.shape[0] * packed_width(width, used) if packed else 0 :]
         for i in range(flat.size):
-            ranked[i] = ranks[flat[i]]
-        if packed:
-            pack(ranked[: flat.size], width, used, pixels)
+            pixels[i] = ranks[flat[i]]
+        if per_byte(used) > 1:
+            pack(pixels[: flat.size], indices.shape[1], used, pixels)
     return used
 
 

@@ -110,6 +110,19 @@ def test_translucent_colours_keep_what_shows_through():
     assert_identical(np.random.default_rng(0).integers(0, 5, (33, 31), dtype=np.uint8), colours)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (31, 30), (40, 129)])
+@pytest.mark.parametrize("n", [2, 7, 16, 17, 60, 256])
+@pytest.mark.parametrize("different", [1, 2, 3, 14, 40])
+def test_inks_of_one_colour(shape, n, different):
+    colours = np.resize(palette(different), n)
+    indices = np.random.default_rng(n).integers(0, n, shape, dtype=np.uint8)
+    assert_identical(indices, colours)
+    assert_identical(np.sort(indices, axis=1), colours)
+    assert_identical(blocks(*shape, n), colours)
+    merged = encode_webp(indices % different, colours, "best")
+    assert len(merged) <= len(encode_webp(indices, colours, "best")) + 8
+
+
 def test_colours_that_no_pixel_uses():
     indices = np.array([[3, 200], [200, 3]], np.uint8)
     assert_identical(indices, palette(256))

@@ -1,0 +1,219 @@
+"""The encoder's parts beside slow and obvious references, and libwebp as the judge of the format."""
+
+from __future__ import annotations
+
+import heapq
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from kf_widget.frame.vp8l_codes import SCRATCH, canonical_codes, code_lengths
+from kf_widget.frame.vp8l_matches import FARTHEST, STEPS, alike, distance_code
+from kf_widget.frame.vp8l_pack import copy_distance, pack, packed_width, replay
+from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK, write_file
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, copied, copy_token, distance_said
+from kf_widget.frame.webp import encode_webp, warm
+
+
+def words(n):
+    return np.zeros(n, np.int64)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=280), st.sampled_from([7, 9, 15]))
+def test_code_lengths_are_those_of_huffman(counts, limit):
+    counts = np.array(counts[: 1 << limit], np.int64)
+    lengths = words(counts.size)
+    used = code_lengths(counts, counts.size, limit, lengths, words(SCRATCH))
+    assert used == np.count_nonzero(counts)
+    np.testing.assert_array_equal(lengths > 0, counts > 0)
+    if used < 2:
+        return
+    assert lengths.max() <= limit
+    assert sum(2.0 ** -lengths[lengths > 0]) == 1.0
+    heap = [int(count) for count in counts if count]
+    heapq.heapify(heap)
+    best = 0
+    while len(heap) > 1:
+        both = heapq.heappop(heap) + heapq.heappop(heap)
+        best += both
+        heapq.heappush(heap, both)
+    if limit == 15:
+        assert (lengths * counts).sum() == best
+    assert (lengths * counts).sum() >= best
+
+
+@pytest.mark.parametrize("limit", [7, 15])
+def test_a_code_that_would_be_too_deep_is_cut(limit):
+    counts = [1, 1]
+    while len(counts) < 40:
+        counts.append(counts[-1] + counts[-2])
+    counts = np.array(counts, np.int64)
+    lengths = words(counts.size)
+    code_lengths(counts, counts.size, limit, lengths, words(SCRATCH))
+    assert lengths.max() <= limit
+    assert sum(2.0**-lengths) == 1.0
+
+
+def test_canonical_codes_are_prefix_free_and_in_order():
+    lengths = np.array([3, 0, 2, 3, 0, 4, 4, 1 + 1, 3], np.int64)
+    lengths[-2:] = 3
+    codes = words(lengths.size)
+    canonical_codes(lengths, lengths.size, codes, words(17))
+    written = [
+        "".join(str(codes[s] >> 4 >> k & 1) for k in range(codes[s] & 15)) for s in np.flatnonzero(lengths)
+    ]
+    assert sorted(written, key=lambda code: (len(code), code)) == [
+        code for _, code in sorted(zip(lengths[lengths > 0], written, strict=True), key=lambda pair: pair[0])
+    ]
+    for one in written:
+        assert sum(other.startswith(one) for other in written) == 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6, 7, 63, 64, 65, 1000, 4095, 4096])
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 119, 120, 121, 4000, FARTHEST + 120])
+def test_tokens_say_what_was_put_in(length, code):
+    token = copy_token(length, code)
+    assert (copied(token), distance_said(token)) == (length, code)
+
+
+def test_distance_codes_come_back():
+    for width in (1, 2, 3, 7, 8, 9, 15, 16, 17, 40, 1200, 16383):
+        for distance in [
+            *range(1, 400),
+            *(width * up + left for up in range(1, 9) for left in range(-9, 10)),
+        ]:
+            if 1 <= distance <= FARTHEST:
+                assert copy_distance(distance_code(distance, width), width) == distance
+    assert distance_code(1200, 1200) == 1
+    assert distance_code(1, 1200) == 2
+
+
+@pytest.mark.parametrize("width", [9, 16, 31])
+def test_libwebp_reads_each_near_distance_code_as_we_mean_it(width):
+    height = 12
+    for code in range(1, len(STEPS) + 1):
+        back = copy_distance(code, width)
+        start = 8 * width + 8
+        pixels = np.random.default_rng(code).integers(0, 40, width * height).astype(np.uint8)
+        for at in range(start, pixels.size):
+            pixels[at] = pixels[at - back]
+        tokens = [*pixels[:start].tolist(), copy_token(pixels.size - start, code)]
+        image = decoded_tokens(tokens, width, height)
+        np.testing.assert_array_equal(image, pixels.reshape(height, width), err_msg=f"code {code}")
+
+
+def decoded_tokens(tokens, width, height):
+    """Write tokens over 40 shades of grey, decode with libwebp, and give the shades' numbers."""
+    greens, distances = words(GREENS), words(DISTANCES)
+    for token in tokens:
+        greens[token & 511] += 1
+        if token & 511 >= 256:
+            distances[(token >> 19) & 63] += 1
+    palette = words(256)
+    palette[:40] = 0xFF000000 + 0x010101 * np.arange(40)
+    out = np.zeros(4 * HEAD, np.uint8)
+    listed = np.array(tokens, np.int64)
+    size = write_file(
+        out,
+        width,
+        height,
+        palette,
+        40,
+        np.arange(256),
+        False,
+        listed,
+        listed.size,
+        greens,
+        distances,
+        words(STREAM_WORK),
+    )
+    return np.asarray(Image.open(io.BytesIO(out[:size].tobytes())).convert("L"))
+
+
+def test_alike_counts_equal_pixels():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        pixels = random.integers(0, 2, 400).astype(np.uint8) * (random.random(400) < 0.05)
+        pixels = pixels.astype(np.uint8)
+        other, at = sorted(random.choice(300, 2, replace=False))
+        most = int(random.integers(1, 400 - at))
+        differs = np.flatnonzero(pixels[at : at + most] != pixels[other : other + most])
+        assert alike(pixels, at, other, most) == (differs[0] if differs.size else most)
+
+
+def test_replay_decodes():
+    width, ranks = 70, np.arange(256)[::-1].copy()
+    tokens = [5, 9, 7, copy_token(3, 2), copy_token(200, 121 + 1), copy_token(64, 1), 3, copy_token(300, 4)]
+    tokens.append(copy_token(130, 120 + 64))
+    wanted = []
+    for token in tokens:
+        if token & 511 < 256:
+            wanted.append(255 - token)
+            continue
+        back = copy_distance(distance_said(token), width)
+        for _ in range(copied(token)):
+            wanted.append(wanted[-back])
+    for spare in (0, 1, 63, 64):
+        out = np.zeros(len(wanted) + spare + 8, np.uint8)
+        replay(np.array(tokens, np.int64), len(tokens), width, ranks, out[: len(wanted) + spare])
+        np.testing.assert_array_equal(out[: len(wanted)], wanted)
+        assert not out[len(wanted) + spare :].any()
+
+
+@pytest.mark.parametrize(("used", "many"), [(1, 8), (2, 8), (3, 4), (4, 4), (5, 2), (16, 2)])
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 64, 71])
+def test_pack_puts_the_first_pixel_lowest(used, many, width):
+    pixels = np.random.default_rng(0).integers(0, used, (5, width)).astype(np.uint8)
+    across = packed_width(width, used)
+    out = pixels.reshape(-1).copy()
+    pack(out, width, used, out)
+    out = out[: 5 * across]
+    wanted = np.zeros((5, across), np.int64)
+    for x in range(width):
+        wanted[:, x // many] |= pixels[:, x].astype(np.int64) << (x % many * (8 // many))
+    np.testing.assert_array_equal(out.reshape(5, across), wanted)
+
+
+READY = """
+from kf_widget.frame.webp import EFFORTS, vp8l_ready
+print([vp8l_ready(effort) for effort in EFFORTS])
+"""
+
+
+def test_ready_tells_a_warm_cache_from_a_cold_one(tmp_path):
+    def ask(**more):
+        done = subprocess.run(
+            [sys.executable, "-c", READY], env=os.environ | more, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    assert ask(KF_WIDGET_CACHE=str(tmp_path)) == "[False, False, False]"
+    warm()
+    assert ask() == "[True, True, True]"
+
+
+def _encode_in_child(queue, indices, colours):
+    queue.put(encode_webp(indices, colours, "best"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_worker_encodes_after_its_parent_did():
+    indices = np.random.default_rng(0).integers(0, 30, (60, 70)).astype(np.uint8)
+    colours = np.arange(30, dtype=np.uint32) | np.uint32(0xFF000000)
+    wanted = encode_webp(indices, colours, "best")
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_encode_in_child, args=(queue, indices, colours))
+    child.start()
+    assert queue.get(timeout=60) == wanted
+    child.join()
