@@ -128,16 +128,16 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
     if function is None:
         return lambda real: kernel(real, **options)
-    options: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "nogil": True,
         "error_model": "numpy",
         "no_cfunc_wrapper": True,
         "no_cpython_wrapper": function.__name__.startswith("_"),
     } | options
-    dispatcher = numba.njit(**options)(function)
+    dispatcher = numba.njit(**settings)(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written
         dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
-    if options["no_cpython_wrapper"]:
+    if settings["no_cpython_wrapper"]:
         _refuse_python(dispatcher)
     return dispatcher
 

@@ -148,7 +148,7 @@ def build_extremes(
     start: int,
     stop: int,
 ) -> None:
-    """Fill nodes ``[start, stop)`` of one level with first time, highest high and lowest low of their children.
+    """Fill nodes ``[start, stop)`` of one level with their children's first time, highest high, lowest low.
 
     time_ns : int64 (n,); high, low : float64 (n,): rows, or the nodes of the level below;
     node_* : (n_nodes,), overwritten in that range.
