@@ -130,13 +130,13 @@ def _pack_row(row: Any, many: int, out: Any) -> None:
             out[x] = low | (row[4 * x + 2] << np.uint8(4)) | (row[4 * x + 3] << np.uint8(6))
     else:
         for x in range(width >> 3):
-            byte = 0
+            byte = np.int64(0)
             for k in range(8):
                 byte |= np.int64(row[8 * x + k]) << k
             out[x] = byte
     left = width % many
     if left:
-        byte = 0
+        byte = np.int64(0)
         for k in range(left):
             byte |= np.int64(row[width - left + k]) << (k * (8 // many))
         out[width // many] = byte
