@@ -97,14 +97,17 @@ def _survey(
 
 @kernel
 def _grid(out: Any, price_px: int) -> None:
-    """Evenly spaced lines: across the price pane, and down the whole picture."""
+    """Evenly spaced lines across the price pane, and one between it and the volumes.
+
+    None down the picture: without a time axis they would stand for nothing, and they cost a
+    thumbnail more bytes than the lines across.
+    """
     height, width = out.shape
     rows = min(8, price_px // 28)
     for k in range(1, rows):
         _fill(out, 0, k * price_px // rows, width, k * price_px // rows + 1, _GRID)
-    columns = min(12, width // 50)
-    for k in range(1, columns):
-        _fill(out, k * width // columns, 0, k * width // columns + 1, height, _GRID)
+    if price_px < height:
+        _fill(out, 0, price_px, width, price_px + 1, _GRID)
 
 
 @kernel
@@ -113,8 +116,13 @@ def _body_px(spacing: float, wick_ratio: float) -> Any:
     body = max(int(0.8 * spacing), 1)
     wick = min(max(int(wick_ratio * body + 0.5), 1), body)
     if (body - wick) % 2:
-        body = body + 1 if body + 1 <= spacing - 1.0 else body - 1
-    return max(body, 1), wick
+        if body + 1 <= spacing - 1.0:
+            body += 1
+        elif wick > 1:
+            wick -= 1
+        else:
+            body -= 1
+    return body, wick
 
 
 @kernel
@@ -147,7 +155,7 @@ def _candles(
         index = _UP if c >= o else _DOWN
         if kind == BARS:
             _fill(out, center, upper, center + wick, lower, index)
-            under = min(wick, top + usable - max(opened, closed))
+            under = min(min(wick, 3), top + usable - max(opened, closed))
             _fill(out, left, opened, center, opened + under, index)
             _fill(out, center + wick, closed, left + body, closed + under, index)
         elif kind == HOLLOW:

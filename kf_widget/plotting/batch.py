@@ -114,6 +114,8 @@ def render_batch(
                 indices, colours = draw(*dataset_of(name, charts[position]), look, name)
                 raster_rgb(indices, colours, channels=look.channels, out=target[position])
 
+    table = look.words if look.channels == 4 else look.words & np.uint32(0xFFFFFF)
+
     def paint(part: Windows, place: Any) -> None:
         whole = isinstance(place, slice)
         drawn = target[place] if whole else np.empty((len(part), *shape[1:]), np.uint8)
@@ -122,7 +124,7 @@ def render_batch(
         x, y, cover, solid = mine.fit(look, int((part.stops - part.starts).max()))
         paint_charts(
             *part.columns, part.starts, part.stops, 0, len(part), *_drawing(part, look),
-            mine.picture(look), x, y, cover, solid, look.words, *_shaped(drawn, look), failures,
+            mine.picture(look), x, y, cover, solid, table, *_shaped(drawn, look), failures,
         )  # fmt: skip
         if failures.any():
             bad = int(np.flatnonzero(failures)[0])
@@ -256,7 +258,7 @@ def encode_windows(part: Windows, look: Look) -> tuple[list[bytes], npt.NDArray[
     mine, press = easel(), _press
     x, y, cover, solid = mine.fit(look, int((part.stops - part.starts).max()))
     press.colours[: look.colours.size] = look.colours
-    room = look.height * (look.width + 1) + look.width
+    room = 2 * look.height * (look.width + 1) + look.width + 64  # no less than `vp8l.encode` gives
     if press.pixels.size < room:
         press.pixels = np.empty(room, np.uint8)
     image = mine.picture(look)

@@ -6,6 +6,7 @@ import io
 import operator
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ _LEVELS = {"fast": 1, "balanced": 6, "best": 9}
 _JPEG = {
     "fast": {"quality": 85},
     "balanced": {"quality": 85, "optimize": True},
-    "best": {"quality": 85, "optimize": True, "progressive": True},
+    "best": {"quality": 85, "optimize": True},
 }
 _LIBWEBP = {"fast": (0, 0), "balanced": (75, 4), "best": (100, 6)}
 
@@ -79,21 +80,33 @@ def encode_indexed(
         return data
     if format == "png":
         return _png(indices, colours, speed, options.get("compress_level"))
-    return encode_image(indices, colours, "jpg", **{**_JPEG[speed], **options})
+    return _jpeg(lambda **given: encode_image(indices, colours, "jpg", **given), speed, options)
 
 
 def encode_pixels(image: Any, format: str, speed: str, options: dict[str, Any]) -> bytes:
     """Bytes of an image with more colours than a palette holds: RGB, RGBA, or for "jpeg" RGB."""
-    target = io.BytesIO()
     if format == "webp":
         quality, method = _LIBWEBP[speed]
-        image.save(target, "WEBP", lossless=True, quality=quality, method=method, exact=True)
-    elif format == "png":
+        return _saved(image, "WEBP", lossless=True, quality=quality, method=method, exact=True)
+    if format == "png":
         level = options.get("compress_level", _LEVELS[speed])
-        image.save(target, "PNG", compress_level=level, optimize=speed == "best" and not options)
-    else:
-        image.save(target, "JPEG", **{"subsampling": 0, **_JPEG[speed], **options})
+        return _saved(image, "PNG", compress_level=level, optimize=speed == "best" and not options)
+    return _jpeg(lambda **given: _saved(image, "JPEG", **{"subsampling": 0, **given}), speed, options)
+
+
+def _saved(image: Any, format: str, **options: Any) -> bytes:
+    target = io.BytesIO()
+    image.save(target, format, **options)
     return target.getvalue()
+
+
+def _jpeg(save: Callable[..., bytes], speed: str, options: dict[str, Any]) -> bytes:
+    """The same pixels at every speed: plain codes, optimal ones, and the progressive order where smaller."""
+    given = {**_JPEG[speed], **options}
+    data = save(**given)
+    if speed == "best" and "progressive" not in options:
+        data = min(data, save(**given, progressive=True), key=len)
+    return data
 
 
 def _png(indices: Indices, colours: Colours, speed: str, level: int | None) -> bytes:
