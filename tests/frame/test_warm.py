@@ -92,7 +92,8 @@ def test_a_helper_ends_with_its_parent(tmp_path):
     package = str(Path(warm.__file__).parents[2])
     start = (
         "import os, subprocess, sys; from kf_widget.frame.warm import _HELPER; "
-        f"child = subprocess.Popen([sys.executable, '-c', _HELPER, {package!r}, str(os.getpid())], stdout=subprocess.DEVNULL); "
+        f"command = [sys.executable, '-c', _HELPER, {package!r}, str(os.getpid())]; "
+        "child = subprocess.Popen(command, stdout=subprocess.DEVNULL); "
         "print(child.pid, flush=True); os._exit(0)"
     )
     run = subprocess.run(
