@@ -170,7 +170,9 @@ def format_price(value: float, decimals: int) -> str:
         exponent = math.floor(math.log10(abs(value)))
         shown = min(8, decimals + exponent)
         if shown < 0:
-            return "0"
+            if abs(value) < 0.5 * 10.0**-decimals:
+                return "0"
+            return f"{'-' if value < 0 else ''}1e-{decimals}"
         mantissa, power = f"{value:.{shown}e}".split("e")
         return f"{mantissa}e{int(power)}"
     text = f"{value:.{decimals}f}"

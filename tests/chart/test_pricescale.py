@@ -201,6 +201,8 @@ def test_prices_as_text(value: float, digits: int, text: str) -> None:
 @examples
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 25))
 @example(-1e-300, 25)
+@example(5.52e-16, 15)
+@example(-5.52e-16, 15)
 def test_a_price_is_never_garbage(value: float, digits: int) -> None:
     text = format_price(value, digits)
     assert len(text) <= 31
