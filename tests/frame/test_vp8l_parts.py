@@ -9,18 +9,38 @@ import os
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kf_widget.frame.vp8l_codes import SCRATCH, canonical_codes, code_lengths
-from kf_widget.frame.vp8l_matches import FARTHEST, STEPS, alike, distance_code
-from kf_widget.frame.vp8l_pack import copy_distance, pack, packed_width, replay
-from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK, write_file
-from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, copied, copy_token, distance_said
+from kf_widget.frame import vp8l_codes, vp8l_matches, vp8l_pack, vp8l_stream, vp8l_tokens
+from kf_widget.frame.vp8l_codes import SCRATCH
+from kf_widget.frame.vp8l_matches import FARTHEST, STEPS
+from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS
 from kf_widget.frame.webp import encode_webp, warm
+
+
+def opened(part):
+    """A way in from Python: the encoder's parts have none of their own."""
+    return numba.njit(lambda *arguments: part(*arguments))
+
+
+code_lengths = opened(vp8l_codes.code_lengths)
+canonical_codes = opened(vp8l_codes.canonical_codes)
+alike = opened(vp8l_matches.alike)
+distance_code = opened(vp8l_matches.distance_code)
+copy_distance = opened(vp8l_pack.copy_distance)
+pack = opened(vp8l_pack.pack)
+packed_width = opened(vp8l_pack.packed_width)
+replay = opened(vp8l_pack.replay)
+write_file = opened(vp8l_stream.write_file)
+copied = opened(vp8l_tokens.copied)
+copy_token = opened(vp8l_tokens.copy_token)
+distance_said = opened(vp8l_tokens.distance_said)
 
 
 def words(n):

@@ -91,7 +91,7 @@ import numba, sys
 numba.config.THREADING_LAYER = sys.argv[1]
 sys.path.insert(0, "tests/frame")
 from concurrent.futures import ThreadPoolExecutor
-import test_render as t
+import test_frames as t
 alone = t.render_all()
 with ThreadPoolExecutor(2) as pool:
     assert all(result == alone for result in pool.map(t.render_all, range(4)))
