@@ -52,7 +52,8 @@ BAR_BYTES = 56
 def random_ticks(n: int) -> Ticks:
     """Trades of a futures-like market, 20 million a year, with float32 sizes: 20 bytes each."""
     made = sample_ticks(n, years=5 * n / 1e8)
-    return Ticks.from_columns(made.time_ns, made.price, made.size.astype(np.float32), tz="UTC")
+    size = np.asarray(made.size, np.float32)
+    return Ticks.from_columns(made.time_ns, made.price, size, tz="UTC")
 
 
 def seconds(work: Callable[[], Any], repeats: int, budget_s: float = 8.0) -> float:
@@ -66,7 +67,8 @@ def seconds(work: Callable[[], Any], repeats: int, budget_s: float = 8.0) -> flo
 
 
 @kernel(fastmath=True)
-def _read(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
+def read_sum(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
+    """Sum of a part of an array; values : float64."""
     total = 0.0
     for i in range(start, stop):
         total += values[i]
@@ -78,8 +80,8 @@ def read_bandwidth() -> float:
     values = np.ones(1 << 28)
     view = frozen(values)
     pieces = split(0, len(values), grain=1 << 20)
-    spread(lambda a, b: _read(view, a, b), pieces)
-    return values.nbytes / seconds(lambda: spread(lambda a, b: _read(view, a, b), pieces), 7)
+    spread(lambda a, b: read_sum(view, a, b), pieces)
+    return values.nbytes / seconds(lambda: spread(lambda a, b: read_sum(view, a, b), pieces), 7)
 
 
 class Stopwatch:
@@ -90,7 +92,7 @@ class Stopwatch:
 
     def median(self, work: Callable[[], Any], repeats: int = 15, warm: int = 2) -> float:
         """Median seconds of `work`, from its first to its last command on the device."""
-        taken = []
+        taken: list[float] = []
         for i in range(repeats + warm):
             start, stop = self._cupy.cuda.Event(), self._cupy.cuda.Event()
             start.record()
@@ -131,11 +133,11 @@ def kernel_times(device: CupyDevice) -> Iterator[dict[str, list[float]]]:
         stop.record()
         spans.append((name, start, stop))
 
-    device.launch = timed  # type: ignore[method-assign]
+    setattr(device, "launch", timed)  # noqa: B010
     try:
         yield taken
     finally:
-        del device.launch  # type: ignore[method-assign]
+        delattr(device, "launch")
         cupy.cuda.Device().synchronize()
         for name, start, stop in spans:
             taken.setdefault(name, []).append(cupy.cuda.get_elapsed_time(start, stop) / 1e3)
@@ -183,7 +185,7 @@ def on_the_device(
     results = _resident(device, watch, history, limit)
     device.give_back()
     n = len(history)
-    locked = Ticks.from_columns(history.time_ns, pin(history.price), pin(history.size), tz="UTC")
+    locked = Ticks.from_columns(history.time_ns, pin(history.price), pin(np.asarray(history.size)), tz="UTC")
     for text in TIMEFRAMES:
         timeframe = Timeframe.parse(text)
 

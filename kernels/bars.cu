@@ -8,12 +8,14 @@
 
 #define SHORT_ROWS 1024
 
-// Thread blocks of `bars_inside` a multiprocessor must hold: 24 warps hide the memory's latency, and ticks
-// leave registers for them; bars, with three more columns, would spill.
+// Warps in a thread block of `bars_inside`, and how many blocks a multiprocessor must hold. Blocks are small
+// because warps differ in work: with eight warps a third of them were waiting for the last to end. 24 warps
+// hide the memory's latency, and ticks leave registers for them; bars, with three more columns, would spill.
+#define WARPS 2
 #if ONE_PRICE
-#define INSIDE_BLOCKS 3
+#define INSIDE_BLOCKS 14
 #else
-#define INSIDE_BLOCKS 1
+#define INSIDE_BLOCKS 4
 #endif
 
 // Whether a bar comes in pieces, of which some may be in other chunks than rows [row0, row1).
@@ -30,19 +32,19 @@ __device__ inline bool in_pieces(int64 start, int64 stop, int64 row0, int64 row1
 // per_warp : bars a warp takes, 1 to 32
 // out_* : (n_bars,), overwritten; NaN, 0.0 and 0 where the bar is empty; where a bar begins before row0 or
 //         ends beyond row1, its open or its close is left as it is
-extern "C" __global__ void __launch_bounds__(256, INSIDE_BLOCKS) bars_inside(
+extern "C" __global__ void __launch_bounds__(64, INSIDE_BLOCKS) bars_inside(
     const double *__restrict__ open, const double *__restrict__ high, const double *__restrict__ low,
     const double *__restrict__ close, const SIZE_T *__restrict__ size, int64 row0, int64 row1,
     const int64 *__restrict__ edges, int64 n_bars, int64 per_warp, double *__restrict__ out_open,
     double *__restrict__ out_high, double *__restrict__ out_low, double *__restrict__ out_close,
     double *__restrict__ out_volume, int64 *__restrict__ out_count
 ) {
-    __shared__ int64 long_start[8][32];
-    __shared__ int long_rows[8][32];
-    __shared__ int long_bar[8][32];
-    __shared__ double sums[32][GROUP];
+    __shared__ int64 long_start[WARPS][32];
+    __shared__ int long_rows[WARPS][32];
+    __shared__ int long_bar[WARPS][32];
+    __shared__ double sums[4 * WARPS][GROUP];
     const int warp = threadIdx.x >> 5, lane = lane_of_warp();
-    const int64 first_bar = ((int64)blockIdx.x * 8 + warp) * per_warp;
+    const int64 first_bar = ((int64)blockIdx.x * WARPS + warp) * per_warp;
     const int64 bar = first_bar + lane;
     bool is_long = false;
     int64 start = 0, stop = 0;
@@ -100,10 +102,13 @@ extern "C" __global__ void __launch_bounds__(256, INSIDE_BLOCKS) bars_inside(
     const int n_long = __popc(longs);
     const uint32 mask = group_mask();
     double *slots = sums[threadIdx.x >> 3];
-    for (int item = lane >> 3; item < n_long; item += 4) {
-        const int64 from = long_start[warp][item];
-        const int64 to = from + long_rows[warp][item];
+    for (int first = 0; first < n_long; first += 4) {
+        const int item = first + (lane >> 3);
+        const bool here = item < n_long;
+        const int64 from = here ? long_start[warp][item] : 0;
+        const int64 to = here ? from + long_rows[warp][item] : 0;
         Piece piece = sweep(high, low, size, from, to, 0, 2, slots, mask);
+        if (!here) continue;
         const int64 first_block = from >> SHIFT;
         const int blocks = (int)(((to - 1) >> SHIFT) - first_block) + 1;
         if (blocks > 2) {
@@ -115,90 +120,99 @@ extern "C" __global__ void __launch_bounds__(256, INSIDE_BLOCKS) bars_inside(
             if (left < blocks) piece.sum += fold_slots(slots, left, blocks, mask);
             __syncwarp(mask);
         }
-        piece.high = group_high(piece.high, mask);
-        piece.low = group_low(piece.low, mask);
         const int64 to_bar = first_bar + long_bar[warp][item];
-        if (lane_of_group() == 1) {
-            out_open[to_bar] = open[from];
-            out_close[to_bar] = close[to - 1];
-        }
-        if (lane_of_group() == 0) {
-            out_high[to_bar] = piece.high;
-            out_low[to_bar] = piece.low;
-            out_volume[to_bar] = piece.sum;
-        }
+        if (lane_of_group() == 0) out_high[to_bar] = piece.extreme;
+        if (lane_of_group() == 4) out_low[to_bar] = -piece.extreme;
+        if (lane_of_group() == 1) out_volume[to_bar] = piece.sum;
+        if (lane_of_group() == 2) out_open[to_bar] = open[from];
+        if (lane_of_group() == 3) out_close[to_bar] = close[to - 1];
     }
 }
 
-// For each superblock from the one of row0 on, and one beyond: the first edge at or after its first row.
+// What bars that come in pieces need of each superblock from row0, that is from first_super, on.
 //
-// edges : int64 (n_edges,); out : int64 (n_supers + 1,), overwritten
+// edges : int64 (n_bars + 1,)
+// rest_stop : int64 (n_supers,), where the piece of the bar that comes in from the left ends; 0 without one
+// head_start : int64 (n_supers,), where the piece of the bar that goes on to the right begins; -1 without one
+// bar_of, first_of, last_of : int64 (n_supers + 1,), that bar, -1 without one, and the superblocks that it
+//         begins and ends in; the last entries are of the bar that comes in from before row0
+// All are overwritten.
 extern "C" __global__ void super_edges(
-    const int64 *__restrict__ edges, int64 n_edges, int64 row0, int64 n_supers, int64 *__restrict__ out
+    const int64 *__restrict__ edges, int64 n_bars, int64 row0, int64 row1, int64 first_super, int64 n_supers,
+    int64 *__restrict__ rest_stop, int64 *__restrict__ head_start, int64 *__restrict__ bar_of,
+    int64 *__restrict__ first_of, int64 *__restrict__ last_of
 ) {
-    const int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i <= n_supers) out[i] = first_at_least(edges, 0, n_edges, row0 + (i << SUPER_SHIFT), false);
+    const int64 super = (int64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (super >= n_supers) return;
+    const int64 first_row = row0 + (super << SUPER_SHIFT);
+    const int64 end_row = first_row + SUPER;
+    const int64 next = first_at_least(edges, 0, n_bars + 1, first_row, false);
+    const int64 bar = first_at_least(edges, next, n_bars + 1, end_row, false) - 1;
+    const bool comes = next > 0 && next <= n_bars && edges[next] > first_row &&
+                       in_pieces(edges[next - 1], edges[next], row0, row1);
+    const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row &&
+                        in_pieces(edges[bar], edges[bar + 1], row0, row1);
+    const int64 stop_row = end_row < row1 ? end_row : row1;
+    rest_stop[super] = !comes ? 0 : edges[next] < stop_row ? edges[next] : stop_row;
+    head_start[super] = leaves ? edges[bar] : -1;
+    bar_of[super] = leaves ? bar : -1;
+    first_of[super] = first_super + super;
+    last_of[super] = leaves ? (edges[bar + 1] - 1) >> SUPER_SHIFT : -1;
+    if (super == 0) {
+        bar_of[n_supers] = edges[0] < row0 && edges[1] > row0 ? 0 : -1;
+        first_of[n_supers] = edges[0] >> SUPER_SHIFT;
+        last_of[n_supers] = (edges[1] - 1) >> SUPER_SHIFT;
+    }
 }
 
+// High, low and sum of rows.
+struct Whole {
+    double high, low, sum;
+};
+
 // Rows [start, stop) of one superblock, by 128 threads; every thread must come here. Thread 0 has the result.
-__device__ inline Piece super_piece(
+__device__ inline Whole super_piece(
     const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
     int64 start, int64 stop, double *sums, double *highs, double *lows
 ) {
     const int group = threadIdx.x >> 3;
     const uint32 mask = group_mask();
     const int blocks = (int)(((stop - 1) >> SHIFT) - (start >> SHIFT)) + 1;
-    Piece piece = sweep(high, low, size, start, stop, group, 32, sums, mask);
-    piece.high = group_high(piece.high, mask);
-    piece.low = group_low(piece.low, mask);
-    if (lane_of_group() == 0) {
-        highs[group] = piece.high;
-        lows[group] = piece.low;
-    }
+    const Piece piece = sweep(high, low, size, start, stop, 2 * group, 32, sums, mask);
+    if (lane_of_group() == 0) highs[group] = piece.extreme;
+    if (lane_of_group() == 4) lows[group] = -piece.extreme;
     __syncthreads();
+    Whole whole = {0.0, 0.0, piece.sum};
     if (threadIdx.x < LANES) {
-        if (blocks > 2) piece.sum = fold_slots(sums, 0, blocks, mask);
-        piece.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
-        piece.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
+        if (blocks > 2) whole.sum = fold_slots(sums, 0, blocks, mask);
+        whole.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
+        whole.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
     }
     __syncthreads();
-    return piece;
+    return whole;
 }
 
 // The pieces of bars that come in pieces; a thread block of 128 a superblock.
 //
-// edges, starts : as given to and by `super_edges`
-// rest_* : float64 (n_supers,), the piece of the bar that comes in from the left; -inf, inf, 0.0 without one
-// head_* : float64 (n_supers,), the piece of the bar that begins here and goes on to the right, likewise
-// bar_of, first_of, last_of : int64 (n_supers + 1,), that bar, -1 without one, and the superblocks that it
-//         begins and ends in; the last entries are of the bar that comes in from before row0
-// All of these are of the superblocks from row0, that is from first_super on, and are overwritten.
+// rest_stop, head_start : as `super_edges` makes them
+// rest_*, head_* : float64 (n_supers,), overwritten with the pieces; -inf, inf and 0.0 without one
 extern "C" __global__ void __launch_bounds__(128) bar_pieces(
     const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
-    int64 row0, int64 row1, const int64 *__restrict__ edges, int64 n_bars, const int64 *__restrict__ starts,
+    int64 row0, int64 row1, const int64 *__restrict__ rest_stop, const int64 *__restrict__ head_start,
     double *__restrict__ rest_high, double *__restrict__ rest_low, double *__restrict__ rest_sum,
-    double *__restrict__ head_high, double *__restrict__ head_low, double *__restrict__ head_sum,
-    int64 *__restrict__ bar_of, int64 *__restrict__ first_of, int64 *__restrict__ last_of, int64 first_super
+    double *__restrict__ head_high, double *__restrict__ head_low, double *__restrict__ head_sum
 ) {
     __shared__ double sums[GROUP];
     __shared__ double highs[16];
     __shared__ double lows[16];
     const int64 super = blockIdx.x;
-    const int64 first_row = row0 + (super << SUPER_SHIFT);
-    const int64 end_row = first_row + SUPER;
-    const int64 stop_row = end_row < row1 ? end_row : row1;
-    const int64 next = starts[super];
-    const int64 bar = starts[super + 1] - 1;
-    Piece rest = {-infinity(), infinity(), 0.0};
-    Piece head = rest;
-    if (next > 0 && next <= n_bars && edges[next] > first_row &&
-        in_pieces(edges[next - 1], edges[next], row0, row1)) {
-        const int64 stop = edges[next] < stop_row ? edges[next] : stop_row;
-        rest = super_piece(high, low, size, first_row - row0, stop - row0, sums, highs, lows);
-    }
-    const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row &&
-                        in_pieces(edges[bar], edges[bar + 1], row0, row1);
-    if (leaves) head = super_piece(high, low, size, edges[bar] - row0, stop_row - row0, sums, highs, lows);
+    const int64 first = super << SUPER_SHIFT;
+    const int64 stop = first + SUPER < row1 - row0 ? first + SUPER : row1 - row0;
+    const int64 rest_end = rest_stop[super], head_begin = head_start[super];
+    Whole rest = {-infinity(), infinity(), 0.0};
+    Whole head = rest;
+    if (rest_end > 0) rest = super_piece(high, low, size, first, rest_end - row0, sums, highs, lows);
+    if (head_begin >= 0) head = super_piece(high, low, size, head_begin - row0, stop, sums, highs, lows);
     if (threadIdx.x == 0) {
         rest_high[super] = rest.high;
         rest_low[super] = rest.low;
@@ -206,15 +220,6 @@ extern "C" __global__ void __launch_bounds__(128) bar_pieces(
         head_high[super] = head.high;
         head_low[super] = head.low;
         head_sum[super] = head.sum;
-        bar_of[super] = leaves ? bar : -1;
-        first_of[super] = first_super + super;
-        last_of[super] = leaves ? (edges[bar + 1] - 1) >> SUPER_SHIFT : -1;
-        if (super == 0) {
-            const bool enters = edges[0] < row0 && edges[1] > row0;
-            bar_of[gridDim.x] = enters ? 0 : -1;
-            first_of[gridDim.x] = edges[0] >> SUPER_SHIFT;
-            last_of[gridDim.x] = (edges[1] - 1) >> SUPER_SHIFT;
-        }
     }
 }
 

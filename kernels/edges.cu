@@ -138,18 +138,26 @@ extern "C" __global__ void count_marks(
     if (lane_of_warp() == 0) counts[super] = count;
 }
 
-// List the marked rows in order, and end_row after the last one; a warp a superblock, thread blocks of 128.
+__device__ inline int64 start_at(
+    const int64 *__restrict__ stretch_start, const int64 *__restrict__ stretch_width, int n_stretches, int64 time
+) {
+    const int at = stretch_of(stretch_start, 0, n_stretches, time);
+    const int64 width = stretch_width[at];
+    return bar_start(stretch_start[at], width, 1.0 / (double)width, time);
+}
+
+// List the marked rows in order, and end_row after the last one; a warp a superblock, thread blocks of 64.
 //
 // ends : int64 (n_supers,), running total of the counts; shift : added to each row
 // time_ns, stretch_* : as above, rows from row0 on; time_ns null where no times are wanted
 // rows : int64, overwritten; starts : int64, overwritten with the times at which these bars begin
-extern "C" __global__ void __launch_bounds__(128) write_marks(
+extern "C" __global__ void __launch_bounds__(64) write_marks(
     const uint32 *__restrict__ marks, const int64 *__restrict__ ends, int64 n_supers, int64 shift,
     int64 end_row, const int64 *__restrict__ time_ns, const int64 *__restrict__ stretch_start,
     const int64 *__restrict__ stretch_width, int64 n_stretches, int64 *__restrict__ rows,
     int64 *__restrict__ starts
 ) {
-    __shared__ unsigned short lists[4][SUPER];
+    __shared__ unsigned short lists[2][SUPER];
     const int64 super = ((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 5;
     if (super >= n_supers) return;
     const int lane = lane_of_warp();
@@ -169,7 +177,7 @@ extern "C" __global__ void __launch_bounds__(128) write_marks(
     const int64 base = ends[super] - total;
     const int64 first = super << SUPER_SHIFT;
     if (super == n_supers - 1 && lane == 0) rows[ends[super]] = end_row;
-    // Collected first, so that all lanes then have a row each, and neighbours write side by side.
+    // Collected first, so that every lane then has rows of its own and neighbours write side by side.
     unsigned short *list = lists[threadIdx.x >> 5];
     int to = before - mine;
 #pragma unroll
@@ -177,15 +185,21 @@ extern "C" __global__ void __launch_bounds__(128) write_marks(
         for (uint32 bits = word[i]; bits; bits &= bits - 1)
             list[to++] = (unsigned short)(lane * 128 + i * 32 + (__ffs((int)bits) - 1));
     __syncwarp();
-#pragma unroll 4
-    for (int i = lane; i < total; i += 32) {
-        const int64 row = first + list[i];
-        rows[base + i] = row + shift;
-        if (time_ns) {
-            const int64 time = time_ns[row];
-            const int z = stretch_of(stretch_start, 0, (int)n_stretches, time);
-            const int64 width = stretch_width[z];
-            starts[base + i] = bar_start(stretch_start[z], width, 1.0 / (double)width, time);
+    // Eight times a lane are on their way at once: one at a time, a warp of the night's many short bars took
+    // as long as all others together.
+    for (int i = lane; i < total; i += 256) {
+        int64 time[8];
+#pragma unroll
+        for (int k = 0; k < 8; k++)
+            if (time_ns && i + 32 * k < total) time[k] = time_ns[first + list[i + 32 * k]];
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            const int at = i + 32 * k;
+            if (at < total) {
+                rows[base + at] = first + list[at] + shift;
+                if (time_ns)
+                    starts[base + at] = start_at(stretch_start, stretch_width, (int)n_stretches, time[k]);
+            }
         }
     }
 }

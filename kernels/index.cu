@@ -2,7 +2,7 @@
 
 // Nodes of all blocks, eight lanes a block.
 //
-// high, low : float64 (n_rows,), readable up to an even number of rows; size : SIZE_T, likewise, or null
+// high, low : float64 (n_rows,); size : SIZE_T (n_rows,), or null
 // time_ns : int64 (n_rows,); node_* : (n_blocks,), overwritten
 extern "C" __global__ void __launch_bounds__(256) index_blocks(
     const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
@@ -11,18 +11,14 @@ extern "C" __global__ void __launch_bounds__(256) index_blocks(
 ) {
     const int64 block = ((int64)blockIdx.x * blockDim.x + threadIdx.x) >> 3;
     const int64 start = block << SHIFT;
-    if (start >= n_rows) return;
-    const uint32 mask = group_mask();
-    const int64 stop = start + GROUP < n_rows ? start + GROUP : n_rows;
-    Piece piece = sweep(high, low, size, start, stop, 0, 2, (double *)0, mask);
-    piece.high = group_high(piece.high, mask);
-    piece.low = group_low(piece.low, mask);
-    if (lane_of_group() == 0) {
-        node_high[block] = piece.high;
-        node_low[block] = piece.low;
-        node_sum[block] = piece.sum;
-        node_first[block] = time_ns[start];
-    }
+    const int64 end = start + GROUP < n_rows ? start + GROUP : n_rows;
+    const int64 stop = end > start ? end : start;
+    const Piece piece = sweep(high, low, size, start, stop, 0, 2, (double *)0, group_mask());
+    if (stop == start) return;
+    if (lane_of_group() == 0) node_high[block] = piece.extreme;
+    if (lane_of_group() == 4) node_low[block] = -piece.extreme;
+    if (lane_of_group() == 1) node_sum[block] = piece.sum;
+    if (lane_of_group() == 2) node_first[block] = time_ns[start];
 }
 
 // Sums of price times size of all blocks, each product rounded to float64; eight lanes a block.

@@ -29,15 +29,6 @@ typedef unsigned int uint32;
 #define LANES 8
 #define ALL_LANES 0xffffffffu
 
-struct Piece {
-    double high, low, sum;
-};
-
-template <typename T>
-struct alignas(2 * sizeof(T)) Pair {
-    T x, y;
-};
-
 __device__ inline double infinity() { return __longlong_as_double(0x7ff0000000000000LL); }
 __device__ inline double nan_value() { return __longlong_as_double(0x7ff8000000000000LL); }
 __device__ inline double higher(double a, double b) { return a < b ? b : a; }
@@ -68,124 +59,155 @@ __device__ inline double fold_lanes(const double v[8], uint32 mask) {
     return group_sum(((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])), mask);
 }
 
-// What one lane sees of a group of 64 children: extremes, and the sums of its even and of its odd children.
-struct Share {
-    double high, low, even, odd;
-};
-
-// What one lane loads of it: children 2 i, 2 i + 1 and every 16th from there, in pairs.
-template <typename T>
-struct Loaded {
-    Pair<double> high[4];
+// What one lane holds of a run of neighbours: every eighth, from the multiple of eight at or before the first.
+// So eight lanes read whole sectors of memory, and the run's place in its group is right for the tree.
+template <typename T, int K>
+struct Run {
+    double high[K];
 #if !ONE_PRICE
-    Pair<double> low[4];
+    double low[K];
 #endif
-    Pair<T> value[4];
-    int first;
-    uint32 width;
+    T value[K];
+    int rows;
+    bool early;
 };
 
-// Load children [start, stop), at most 64, of the group that begins at base; none where stop <= start.
+// Load rows [start, stop), of one block, at most 8 K from start & ~7 on; none where stop <= start.
 //
 // high, low : float64; value : float or double, or null for values of 0
-// The columns must be readable up to an even number of rows.
-template <typename T>
+template <typename T, int K>
 __device__ inline void load(
-    Loaded<T> &loaded, const double *__restrict__ high, const double *__restrict__ low,
-    const T *__restrict__ value, int64 base, int64 start, int64 stop
+    Run<T, K> &run, const double *__restrict__ high, const double *__restrict__ low,
+    const T *__restrict__ value, int64 start, int64 stop
 ) {
-    loaded.first = (int)(start - base);
-    loaded.width = stop > start ? (uint32)(stop - start) : 0;
+    const int64 row = (start & ~(int64)7) + lane_of_group();
+    run.rows = (int)(stop - row);
+    run.early = row < start;
 #pragma unroll
-    for (int k = 0; k < 4; k++) {
-        const int at = 2 * lane_of_group() + 16 * k;
-        const int in = at - loaded.first;
-        const bool here = (uint32)in < loaded.width || (uint32)(in + 1) < loaded.width;
-        loaded.value[k].x = loaded.value[k].y = (T)0;
-        if (here) {
-            const int64 pair = (base + at) >> 1;
-            loaded.high[k] = reinterpret_cast<const Pair<double> *>(high)[pair];
+    for (int k = 0; k < K; k++) {
+        run.value[k] = (T)0;
+        if (8 * k < run.rows && (k > 0 || !run.early)) {
+            run.high[k] = high[row + 8 * k];
 #if !ONE_PRICE
-            loaded.low[k] = reinterpret_cast<const Pair<double> *>(low)[pair];
+            run.low[k] = low[row + 8 * k];
 #endif
-            if (value) loaded.value[k] = reinterpret_cast<const Pair<T> *>(value)[pair];
+            if (value) run.value[k] = value[row + 8 * k];
         }
     }
 }
 
-// Take what was loaded into a share; its sums are overwritten.
-template <typename T>
-__device__ inline void take(Share &share, const Loaded<T> &loaded) {
-    double x[4], y[4];
+// Take what was loaded: highest and lowest so far, and this lane's part of the sum.
+template <typename T, int K>
+__device__ inline double take(const Run<T, K> &run, double &highest, double &lowest) {
+    double v[8];
 #pragma unroll
-    for (int k = 0; k < 4; k++) {
-        const int at = 2 * lane_of_group() + 16 * k - loaded.first;
-        const bool in_x = (uint32)at < loaded.width, in_y = (uint32)(at + 1) < loaded.width;
-        const Pair<double> high = loaded.high[k];
+    for (int k = 0; k < 8; k++) {
+        v[k] = k < K ? (double)run.value[k < K ? k : 0] : 0.0;
+        if (k < K && 8 * k < run.rows && (k > 0 || !run.early)) {
+            highest = higher(highest, run.high[k < K ? k : 0]);
 #if ONE_PRICE
-        const Pair<double> low = high;
+            lowest = lower(lowest, run.high[k < K ? k : 0]);
 #else
-        const Pair<double> low = loaded.low[k];
+            lowest = lower(lowest, run.low[k < K ? k : 0]);
 #endif
-        if (in_x) {
-            share.high = higher(share.high, high.x);
-            share.low = lower(share.low, low.x);
         }
-        if (in_y) {
-            share.high = higher(share.high, high.y);
-            share.low = lower(share.low, low.y);
-        }
-        x[k] = in_x ? (double)loaded.value[k].x : 0.0;
-        y[k] = in_y ? (double)loaded.value[k].y : 0.0;
     }
-    share.even = (x[0] + x[2]) + (x[1] + x[3]);
-    share.odd = (y[0] + y[2]) + (y[1] + y[3]);
+    if (K <= 2) return v[0] + v[1];
+    if (K <= 4) return (v[0] + v[2]) + (v[1] + v[3]);
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-// Sums of two groups at once: lanes 0 to 3 return that of the first share, lanes 4 to 7 that of the second.
-// Each halving sends away what the partner keeps, so two trees cost five shuffles and not twelve.
-__device__ inline double two_sums(const Share &a, const Share &b, uint32 mask) {
-    const int lane = lane_of_group();
-    const double even = (lane & 4 ? b.even : a.even) + __shfl_xor_sync(mask, lane & 4 ? a.even : b.even, 4);
-    const double odd = (lane & 4 ? b.odd : a.odd) + __shfl_xor_sync(mask, lane & 4 ? a.odd : b.odd, 4);
-    double sum = (lane & 2 ? odd : even) + __shfl_xor_sync(mask, lane & 2 ? even : odd, 2);
-    sum += __shfl_xor_sync(mask, sum, 1);
-    return sum + __shfl_xor_sync(mask, sum, 2);
+// Sums of two runs at once: lanes 0 to 3 return that of the first, lanes 4 to 7 that of the second. The first
+// step sends away what the partner keeps.
+__device__ inline double two_sums(double a, double b, uint32 mask) {
+    const bool upper = lane_of_group() & 4;
+    const double sum = (upper ? b : a) + __shfl_xor_sync(mask, upper ? a : b, 4);
+    const double half = sum + __shfl_xor_sync(mask, sum, 2);
+    return half + __shfl_xor_sync(mask, half, 1);
 }
 
-// Rows [start, stop), not empty, of which this group of lanes takes two blocks of 64 at a time.
+// Highest and negated lowest of a group: lanes 0 to 3 return the one, lanes 4 to 7 the other.
+__device__ inline double two_extremes(double highest, double lowest, uint32 mask) {
+    const bool upper = lane_of_group() & 4;
+    double most = higher(upper ? -lowest : highest, __shfl_xor_sync(mask, upper ? highest : -lowest, 4));
+    most = higher(most, __shfl_xor_sync(mask, most, 2));
+    return higher(most, __shfl_xor_sync(mask, most, 1));
+}
+
+// Two neighbouring blocks' rows [from, cut) and [middle, to), at most 8 K of each: extremes, and both sums.
+template <typename T, int K>
+__device__ inline double take_two(
+    const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value, int64 from,
+    int64 cut, int64 middle, int64 to, double &highest, double &lowest, uint32 mask
+) {
+    double one, other;
+    if (K < 8) {  // both blocks' loads go out before either is used
+        Run<T, K> near, far;
+        load(near, high, low, value, from, cut);
+        load(far, high, low, value, middle, to);
+        one = take(near, highest, lowest);
+        other = take(far, highest, lowest);
+    } else {  // one block's loads are enough at a time, and leave registers for more warps
+        Run<T, K> run;
+        load(run, high, low, value, from, cut);
+        one = take(run, highest, lowest);
+        load(run, high, low, value, middle, to);
+        other = take(run, highest, lowest);
+    }
+    return two_sums(one, other, mask);
+}
+
+// Highest of a number over the four groups of a warp.
+__device__ inline int most_of_warp(int value) {
+    for (int step = 8; step < 32; step <<= 1) {
+        const int other = __shfl_xor_sync(ALL_LANES, value, step);
+        value = other > value ? other : value;
+    }
+    return value;
+}
+
+// What eight lanes found: the high in lanes 0 to 3, the negated low in lanes 4 to 7, and a sum in all.
+struct Piece {
+    double extreme, sum;
+};
+
+// Rows [start, stop), of which this group of lanes takes two blocks of 64 at a time. Whole warps come here; a
+// group without rows gives start == stop.
 //
-// slots : float64, overwritten with the sums of the blocks, where there are more than two; step : 2 times the
-//         number of groups that share the rows, of which this one is number `part`
-// Returns the extremes that this lane saw; the sum of the rows where they are in at most two blocks.
+// slots : float64, overwritten with the sums of the blocks, where there are more than two
+// part, step : the first block to take, and how far it is to the next; 0 and 2 of eight lanes on their own
+// The sum is that of the rows where they are in at most two blocks and part is 0.
 template <typename T>
 __device__ inline Piece sweep(
     const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value,
     int64 start, int64 stop, int part, int step, double *slots, uint32 mask
 ) {
     const int64 first_block = start >> SHIFT;
-    const int blocks = (int)(((stop - 1) >> SHIFT) - first_block) + 1;
-    Piece piece = {-infinity(), infinity(), 0.0};
-    for (int i = 2 * part; i < blocks; i += step) {
+    const int blocks = stop > start ? (int)(((stop - 1) >> SHIFT) - first_block) + 1 : 0;
+    const int most_blocks = most_of_warp(blocks);
+    double highest = -infinity(), lowest = infinity(), sum = 0.0;
+    for (int round = 0; round < most_blocks; round += step) {
+        const int i = round + part;
         const int64 a = (first_block + i) << SHIFT, middle = a + GROUP, end = middle + GROUP;
-        // Both blocks' loads go out before either is used.
-        Loaded<T> near, far;
-        load(near, high, low, value, a, start > a ? start : a, stop < middle ? stop : middle);
-        load(far, high, low, value, middle, middle, stop < end ? stop : end);
-        Share one = {piece.high, piece.low, 0.0, 0.0};
-        take(one, near);
-        Share other = {one.high, one.low, 0.0, 0.0};
-        take(other, far);
-        piece.high = other.high;
-        piece.low = other.low;
-        piece.sum = two_sums(one, other, mask);
+        const int64 from = start > a ? start : a, cut = stop < middle ? stop : middle;
+        const int64 to = stop < end ? stop : end;
+        // The whole warp takes the way that its longest run needs: short runs then cost a quarter.
+        const int near = (int)(cut - (from & ~(int64)7)), far = (int)(to - middle);
+        const int most = most_of_warp(near > far ? near : far);
+        double both;
+        if (most <= 16)
+            both = take_two<T, 2>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+        else if (most <= 32)
+            both = take_two<T, 4>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+        else
+            both = take_two<T, 8>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+        if (i < blocks) sum = both;
         if (blocks > 2) {
-            if (lane_of_group() == 0) slots[i] = piece.sum;
-            if (lane_of_group() == 4 && i + 1 < blocks) slots[i + 1] = piece.sum;
+            if (lane_of_group() == 0 && i < blocks) slots[i] = sum;
+            if (lane_of_group() == 4 && i + 1 < blocks) slots[i + 1] = sum;
         }
     }
-    if (blocks <= 2) piece.sum += __shfl_xor_sync(mask, piece.sum, 4);
-    return piece;
+    return {two_extremes(highest, lowest, mask), sum + __shfl_xor_sync(mask, sum, 4)};
 }
 
 // One tree over slots [first, stop), at most 64; 0.0 when there are none.

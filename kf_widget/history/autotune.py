@@ -29,6 +29,8 @@ _ROWS_PER_BAR: Final = (4, 64, 1024, 65_536)
 _GRAINS: Final = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
 _SECOND: Final = 1_000_000_000
 _BUDGET_S: Final = 0.4
+_SLOW_S: Final = 1.0
+_MANY_THREADS: Final = 8
 # Ticks, bars and an index of a size, with as much again to work in.
 _BYTES_PER_ROW: Final = 120
 _LABELS: Final = {
@@ -81,9 +83,9 @@ def run_autotune(
 
     Parameters
     ----------
-    rows : sizes of history, increasing; by default 10 thousand to 100 million, as far as half of the free
-        memory goes.
-    rows_per_bar : lengths of bar, increasing.
+    rows : sizes of history; by default from 10 thousand to 10 million, on eight cores or more to 100
+        million, as far as half of the free memory goes.
+    rows_per_bar : lengths of bar.
     save : keep the result in the user's cache folder for this machine. It is ignored by another version
         of kf_widget, with another number of cores, and as to the GPU, with another GPU.
 
@@ -139,7 +141,8 @@ def _sizes() -> list[int]:
         free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         free = 4 << 30
-    return [n for n in _ROWS if n * _BYTES_PER_ROW <= free // 2 or n <= 1_000_000]
+    most = _ROWS[-1] if thread_count() >= _MANY_THREADS else _ROWS[-2]
+    return [n for n in _ROWS if n <= most and (n * _BYTES_PER_ROW <= free // 2 or n <= 1_000_000)]
 
 
 def _even_ticks(n: int, per_bar: int) -> Ticks:
@@ -190,10 +193,10 @@ def _best_grain(zone: Zone, timeframe: Timeframe) -> int:
 
 
 def _median(work: Callable[[], Any]) -> float:
-    """Median seconds of three to fifteen runs after a first one, which compiles."""
+    """Median seconds of up to fifteen runs after a first one, which compiles; of a slow one, of fewer."""
     work()
     taken: list[float] = []
-    while len(taken) < 3 or (len(taken) < 15 and sum(taken) < _BUDGET_S):
+    while len(taken) < 15 and sum(taken) < _BUDGET_S + _SLOW_S * (len(taken) < 3):
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)

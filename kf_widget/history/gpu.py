@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from kf_widget.history.gpu_scan import SUPER, DeviceColumns, Pieces, scan_rows
 from kf_widget.history.index import frozen
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
-from kf_widget.threads import split, spread
+from kf_widget.threads import pool, split, spread
 
 if TYPE_CHECKING:
     from kf_widget.history.protocol import History
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["Stretches", "gpu_columns", "stream_columns", "stretches_of"]
 
 Ints = npt.NDArray[np.int64]
+A = TypeVar("A")
+B = TypeVar("B")
 
 _LOWEST: Final = -(1 << 63)
 _ROW_GRAIN: Final = 1 << 18
-# 8 million ticks are 96 MB: two milliseconds of the fastest link, a hundred times a chunk's launches.
-_CHUNK_ROWS: Final = 1 << 23
+# 16 million ticks are 200 MB: four milliseconds of the fastest link, long beside a chunk's own costs.
+_CHUNK_ROWS: Final = 1 << 24
 _LEAST_ROWS: Final = 1 << 18
 _lock = threading.Lock()
 
@@ -78,17 +80,15 @@ def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     """
     device = find_device()
     chunk_rows = _CHUNK_ROWS
+    columns = None
     with _lock:  # one history at a time: two would share the link and the pinned buffers
-        while True:
+        while columns is None and chunk_rows >= _LEAST_ROWS:
             try:
                 columns = stream_columns(device, history, timeframe, zone, chunk_rows)
-                break
             except device.out_of_memory:
-                device.give_back()
-                if chunk_rows == _LEAST_ROWS:
-                    columns = None
-                    break
                 chunk_rows //= 2
+            if columns is None:  # outside the handler, which keeps the failed arrays alive
+                device.give_back()
     if columns is None:
         from kf_widget.history.resample import cpu_columns
 
@@ -116,6 +116,12 @@ def stream_columns(
     begins, most = _cutter(history, timeframe, zone)
     out = BarColumns.room(most)
     cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(0, n_rows, chunk_rows)]
+
+    def look_up(cut: tuple[int, int]) -> tuple[Ints, Ints, bool]:
+        row0, row1 = cut
+        ends = row1 == n_rows or len(begins(row1, row1 + 1)[0]) > 0
+        return *begins(row0, row1), ends
+
     prices = (history.open, history.high, history.low, history.close)
     one_price = all(price is history.open for price in prices)
     hosts = list(prices[:1] if one_price else prices)
@@ -124,29 +130,52 @@ def stream_columns(
     done, open_row, open_time = 0, 0, 0
     carried = False
     pieces: Pieces | None = None
-    for (row0, row1), there in zip(cuts, device.stream(hosts, cuts), strict=True):
+    opened: list[tuple[int, int]] = []
+    landing: list[tuple[npt.NDArray[Any], Any]] = []
+    made = device.now()
+    found = _ahead(look_up, cuts)
+    for (row0, row1), (rows, times, ends), there in zip(cuts, found, device.stream(hosts, cuts), strict=True):
         open, high, low, close = there[:1] * 4 if one_price else there[:4]
         size = None if history.volume is None else there[-1]
         columns = DeviceColumns(open, high, low, close, size, row0, row1)
         if pieces is None:
             pieces = Pieces.of(device, columns.layout, n_rows)
-        rows, times = begins(row0, row1)
-        ends = row1 == n_rows or len(begins(row1, row1 + 1)[0]) > 0
+        edges = np.empty(carried + len(rows) + 1, np.int64)
+        edges[:carried] = open_row
+        edges[carried:-1] = rows
         # A bar that goes on is said to end one row later: its pieces then wait for the rest.
-        edges = np.concatenate([[open_row] if carried else [], rows, [row1 if ends else row1 + 1]])
-        bars = scan_rows(device, columns, device.upload(edges.astype(np.int64)), pieces)
+        edges[-1] = row1 if ends else row1 + 1
+        bars = scan_rows(device, columns, device.upload(edges), pieces)
+        # The bars of the chunk before are fetched while this one's rows are still on their way.
+        before, made = made, device.now()
+        device.fetch(landing, before)
         n_done = len(edges) - 1 - (not ends)
         target = slice(done, done + n_done)
-        device.fetch([(host[target], array[:n_done]) for host, array in zip(out[1:], bars, strict=True)])
-        if carried and n_done:
-            out.open[done] = history.open[open_row]
-            out.time_ns[done] = open_time
+        landing = [(host[target], array[:n_done]) for host, array in zip(out[1:], bars, strict=True)]
         out.time_ns[done + carried : done + n_done] = times[: n_done - carried]
+        if carried and n_done:
+            opened.append((done, open_row))
+            out.time_ns[done] = open_time
         if not ends and len(rows):
             open_row, open_time = int(rows[-1]), int(times[-1])
         carried = not ends
         done += n_done
+    device.fetch(landing, made)
+    for bar, row in opened:  # a later chunk knows all of such a bar but its open
+        out.open[bar] = history.open[row]
     return BarColumns._make(column[:done] for column in out)
+
+
+def _ahead(work: Callable[[A], B], items: list[A]) -> Iterator[B]:
+    """Results in order; while one is used, the next is worked out."""
+    waiting = None
+    for item in items:
+        coming = pool().submit(work, item)
+        if waiting is not None:
+            yield waiting.result()
+        waiting = coming
+    if waiting is not None:
+        yield waiting.result()
 
 
 def _cutter(
@@ -170,15 +199,17 @@ def _cutter(
     stamps = frozen(time_ns)
 
     def timed(start: int, stop: int) -> tuple[Ints, Ints]:
-        def part(a: int, b: int) -> tuple[Ints, Ints]:
-            span = int(stamps[b - 1]) - int(stamps[a])
-            room = min(b - a, most_bars(timeframe, 0, span))
-            rows, times = np.empty(room, np.int64), np.empty(room, np.int64)
+        # Room for a bar a row, of which only what is written takes memory; one piece, since threads that
+        # map and unmap their own wait for one another.
+        rows, times = np.empty(stop - start, np.int64), np.empty(stop - start, np.int64)
+
+        def part(a: int, b: int) -> slice:
             before = int(stamps[a - 1]) if a else _LOWEST
-            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows, times)
-            return rows[:n], times[:n]
+            place = slice(a - start, b - start)
+            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows[place], times[place])
+            return slice(a - start, a - start + n)
 
         parts = spread(part, split(start, stop, grain=_ROW_GRAIN, align=SUPER))
-        return np.concatenate([rows for rows, _ in parts]), np.concatenate([times for _, times in parts])
+        return np.concatenate([rows[p] for p in parts]), np.concatenate([times[p] for p in parts])
 
     return timed, min(len(history), most_bars(timeframe, first, last))

@@ -48,8 +48,11 @@ class Device(Protocol):
     def download(self, array: Any) -> npt.NDArray[Any]:
         """A copy on the host; waits for what was launched before."""
 
-    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]]) -> None:
-        """Copy device arrays into host arrays of the same length and dtype."""
+    def now(self) -> Any:
+        """A point after all that was launched so far."""
+
+    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
+        """Copy device arrays into host arrays of the same length and dtype, once a point is reached."""
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
@@ -259,9 +262,13 @@ class CupyDevice:
 
         return Landing(self.cupy)
 
-    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]]) -> None:
+    def now(self) -> Any:
+        """An event after all that was launched so far on the current stream."""
+        return self.cupy.cuda.get_current_stream().record()
+
+    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
         """Copy device arrays into host arrays of the same length and dtype, through pinned buffers."""
-        self._landing.fetch(pairs)
+        self._landing.fetch(pairs, after)
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]

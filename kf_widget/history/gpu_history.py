@@ -123,7 +123,7 @@ class GpuHistory:
         bars = scan_rows(self._device, self.columns_there, edges, self.pieces)
         n_bars = len(edges) - 1
         out = BarColumns.room(n_bars)
-        self._device.fetch(list(zip(out, (starts, *bars), strict=True)))
+        self._device.fetch(list(zip(out, (starts, *bars), strict=True)), self._device.now())
         return out
 
     def edges(self, timeframe: Timeframe, zone: Zone) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import TIME, segment_of, stretch
+from kf_widget.history.scan_kernels import bar_stop
 from kf_widget.jit import kernel
 
 __all__ = ["fill_bar_rows", "fill_stretches"]
@@ -15,7 +16,7 @@ __all__ = ["fill_bar_rows", "fill_stretches"]
 _DAY_NS: Final = 86_400_000_000_000
 
 
-@kernel
+@kernel(_nrt=False)
 def fill_stretches(
     kind: int,
     step: int,
@@ -57,7 +58,7 @@ def fill_stretches(
         start, stop, width = stretch(kind, step, from_ns, offset_ns, stop)
 
 
-@kernel
+@kernel(_nrt=False)
 def _even_until(
     step: int, from_ns: npt.NDArray[np.int64], offset_ns: npt.NDArray[np.int64], edge: int
 ) -> Any:
@@ -76,7 +77,7 @@ def _even_until(
     return edge + max((stop - edge) // step - 1, 0) * step
 
 
-@kernel
+@kernel(_nrt=False)
 def fill_bar_rows(
     stretch_start: npt.NDArray[np.int64],
     stretch_width: npt.NDArray[np.int64],
@@ -109,7 +110,8 @@ def fill_bar_rows(
         at = low
         begin = before - (before - stretch_start[at]) % stretch_width[at]
         end = min(begin + stretch_width[at], stretch_start[at + 1])
-        row = _row_at(time_ns, row, stop_row, end)
+        if time_ns[row] < end:
+            row = bar_stop(time_ns, row, stop_row, end)
     while row < stop_row:
         time = time_ns[row]
         while time >= stretch_start[at + 1]:
@@ -119,26 +121,5 @@ def fill_bar_rows(
         rows[count] = row
         times[count] = begin
         count += 1
-        row = _row_at(time_ns, row + 1, stop_row, end)
+        row = bar_stop(time_ns, row, stop_row, end)
     return count
-
-
-@kernel
-def _row_at(time_ns: npt.NDArray[np.int64], row: int, stop_row: int, end: int) -> Any:
-    """First of ``[row, stop_row)`` at or after `end`: near ones by steps, far ones by galloping."""
-    for _ in range(8):
-        if row >= stop_row or time_ns[row] >= end:
-            return row
-        row += 1
-    reach = 8
-    while row + reach < stop_row and time_ns[row + reach] < end:
-        row += reach
-        reach *= 2
-    low, high = row, min(row + reach, stop_row)
-    while low < high:
-        middle = (low + high) >> 1
-        if time_ns[middle] < end:
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -128,25 +128,26 @@ def scan_rows(device: Device, columns: DeviceColumns, edges: Any, pieces: Pieces
     out = BarsOut._make((*prices_out, device.empty(n_bars, np.int64)))
     if n_bars < 1:
         return out
-    per_warp = 4 if n_bars < _FEW_BARS else 32
+    per_warp = 4 if n_bars < _FEW_BARS else 16 if row1 - row0 > 24 * n_bars else 32
     device.launch(
-        layout, "bars_inside", blocks_for(n_bars, 8 * per_warp), 256,
+        layout, "bars_inside", blocks_for(n_bars, 2 * per_warp), 64,
         *prices, columns.volume, row0, row1, edges, n_bars, per_warp, *out,
     )  # fmt: skip
     first, stop = row0 >> _SHIFT, blocks_for(row1, SUPER)
     n_supers = stop - first
     if n_supers < 1:
         return out
-    starts = device.empty(n_supers + 1, np.int64)
+    rest_stop, head_start = (device.empty(n_supers, np.int64) for _ in range(2))
     bar_of, first_of, last_of = (device.empty(n_supers + 1, np.int64) for _ in range(3))
     device.launch(
-        layout, "super_edges", blocks_for(n_supers + 1, 128), 128, edges, n_bars + 1, row0, n_supers, starts
-    )
+        layout, "super_edges", blocks_for(n_supers, 64), 64,
+        edges, n_bars, row0, row1, first, n_supers, rest_stop, head_start, bar_of, first_of, last_of,
+    )  # fmt: skip
     rests = [level[first:stop] for level in pieces.levels]
     heads = [head[first:stop] for head in pieces.heads]
     device.launch(
         layout, "bar_pieces", n_supers, 128,
-        *spans, row0, row1, edges, n_bars, starts, *rests, *heads, bar_of, first_of, last_of, first,
+        *spans, row0, row1, rest_stop, head_start, *rests, *heads,
     )  # fmt: skip
     pieces.climb(first, stop)
     n_items = n_supers + 1
@@ -189,7 +190,7 @@ def list_marks(
     starts = device.empty(n_marks if time_ns is not None else 0, np.int64)
     grids = (None, None, 0) if stretches is None else (*stretches, len(stretches[1]))
     device.launch(
-        layout, "write_marks", blocks_for(32 * n_supers, 128), 128,
+        layout, "write_marks", blocks_for(32 * n_supers, 64), 64,
         marks, ends, n_supers, shift, end_row, time_ns, *grids, rows[shift:], starts,
     )  # fmt: skip
     return rows, starts

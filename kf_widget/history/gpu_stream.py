@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,16 +10,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.threads import spread, thread_count
+from kf_widget.threads import split, spread, thread_count
 
 __all__ = ["Landing", "Sending", "pin"]
 
 Bytes = npt.NDArray[np.uint8]
 
-# Four megabytes take half a millisecond of one core: long beside a turn of the interpreter, and with two
-# buffers a worker, short enough that eight workers keep the link busy.
-_PIECE_BYTES: Final = 4 << 20
-_WORKERS: Final = 8
+# Threads start on a piece in half a millisecond and copy 50 GB a second together, so pieces are large; one
+# is filled, one travels, one waits.
+_PIECE_BYTES: Final = 64 << 20
+_PIECES: Final = 3
+_DIRECT_BYTES: Final = 16 << 20
+_COPY_GRAIN: Final = 1 << 21
 _ARENA_BYTES: Final = 64 << 20
 _LANDING_BYTES: Final = 1 << 20
 # Of CUDA's enumerations cudaMemcpyKind and cudaMemoryType.
@@ -52,22 +53,15 @@ def pin(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return copy
 
 
-class _Chunk:
-    """Pieces of one chunk still to be sent, and events after those that were."""
-
-    def __init__(self, n_pieces: int) -> None:
-        self.left = n_pieces
-        self.events: list[Any] = []
-
-
 class Sending:
-    """Workers that copy host columns into pinned buffers and send them on, each on a stream of its own."""
+    """Host columns on their way to the device, by a thread of their own and through a ring of buffers."""
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
-        n_workers = min(_WORKERS, thread_count())
-        self._streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(n_workers)]
-        self._buffers = [[_page_locked(cupy, _PIECE_BYTES) for _ in range(2)] for _ in range(n_workers)]
+        self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._ring: list[tuple[Any, Bytes]] = []
+        self._sent: list[Any] = []
+        self._next = 0
 
     def is_pinned(self, array: npt.NDArray[Any]) -> bool:
         """Whether the device can read an array's memory itself."""
@@ -95,83 +89,74 @@ class Sending:
         slots = [[device.empty(room, column.dtype) for column in columns] for _ in range(2)]
         pinned = [self.is_pinned(column) for column in columns]
         begun = cupy.cuda.get_current_stream().record()
-        free: list[Any] = [begun, begun]  # after which a slot may be written
-        todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        done: list[Any] = [begun, begun]  # after which a slot may be written
+        free = threading.Semaphore(2)
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        turn = threading.Lock()
         stopped = threading.Event()
         number = cupy.cuda.Device().id
 
-        def enqueue(at: int) -> None:
-            start, stop = cuts[at]
-            pieces: list[tuple[int, Bytes, bool]] = []
-            for target, column, direct in zip(slots[at % 2], columns, pinned, strict=True):
-                data, there = column[start:stop].view(np.uint8), target.data.ptr
-                step = max(data.nbytes, 1) if direct else _PIECE_BYTES
-                cut = range(0, data.nbytes, step)
-                pieces.extend((there + byte, data[byte : byte + step], direct) for byte in cut)
-            chunk = _Chunk(len(pieces))
-            for piece in pieces:
-                todo.put((chunk, free[at % 2], *piece))
-
-        def work(worker: int) -> None:
-            stream, buffers = self._streams[worker], self._buffers[worker]
-            sent: list[Any] = [None, None]
+        def feed() -> None:
             try:
                 with cupy.cuda.Device(number):
-                    for turn_of in itertools.cycle(range(2)):
-                        item = todo.get()
-                        if item is None or stopped.is_set():
+                    for at, (start, stop) in enumerate(cuts):
+                        free.acquire()
+                        if stopped.is_set():
                             return
-                        chunk, after, target, data, direct = item
-                        source = data.ctypes.data
-                        if not direct:
-                            memory, buffer = buffers[turn_of]
-                            if sent[turn_of] is not None:
-                                sent[turn_of].synchronize()
-                            np.copyto(buffer[: len(data)], data)
-                            source = memory.ptr
-                        stream.wait_event(after)
-                        cupy.cuda.runtime.memcpyAsync(target, source, len(data), _TO_DEVICE, stream.ptr)
-                        event = stream.record()
-                        sent[turn_of] = event
-                        with turn:
-                            chunk.events.append(event)
-                            chunk.left -= 1
-                            done = chunk.left == 0
-                        if done:
-                            ready.put(chunk)
+                        self._stream.wait_event(done[at % 2])
+                        for target, column, direct in zip(slots[at % 2], columns, pinned, strict=True):
+                            self._send(target.data.ptr, column[start:stop].view(np.uint8), direct)
+                        ready.put(self._stream.record())
             except BaseException as error:
                 ready.put(error)
 
-        workers = [
-            threading.Thread(target=work, args=(i,), name=f"kf_widget-send-{i}", daemon=True)
-            for i in range(1 if all(pinned) else len(self._streams))
-        ]
-        for at in range(min(2, len(cuts))):
-            enqueue(at)
-        for worker in workers:
-            worker.start()
+        feeder = threading.Thread(target=feed, name="kf_widget-send", daemon=True)
+        feeder.start()
         try:
             for at, (start, stop) in enumerate(cuts):
-                chunk = ready.get()
-                if isinstance(chunk, BaseException):
-                    raise chunk
+                event = ready.get()
+                if isinstance(event, BaseException):
+                    raise event
                 current = cupy.cuda.get_current_stream()
-                for event in chunk.events:
-                    current.wait_event(event)
+                current.wait_event(event)
                 yield [array[: stop - start] for array in slots[at % 2]]
-                if at + 2 < len(cuts):
-                    free[at % 2] = current.record()
-                    enqueue(at + 2)
+                done[at % 2] = current.record()
+                free.release()
         finally:
             stopped.set()
-            for _ in workers:
-                todo.put(None)
-            for worker in workers:
-                worker.join()
-            for stream in self._streams:
-                stream.synchronize()
+            free.release()
+            feeder.join()
+            self._stream.synchronize()
+
+    def _send(self, target: int, data: Bytes, direct: bool) -> None:
+        copy = self._cupy.cuda.runtime.memcpyAsync
+        if direct:  # in parts, between which the edges of the chunk before find their way
+            for start in range(0, len(data), _DIRECT_BYTES):
+                part = data[start : start + _DIRECT_BYTES]
+                copy(target + start, part.ctypes.data, len(part), _TO_DEVICE, self._stream.ptr)
+            return
+        for start in range(0, len(data), _PIECE_BYTES):
+            piece = data[start : start + _PIECE_BYTES]
+            if len(self._ring) < _PIECES:
+                self._next = len(self._ring)
+                self._ring.append(_page_locked(self._cupy, _PIECE_BYTES))
+                self._sent.append(None)
+            slot = self._next
+            self._next = (slot + 1) % _PIECES
+            memory, buffer = self._ring[slot]
+            if self._sent[slot] is not None:
+                self._sent[slot].synchronize()
+            _copy(buffer[: len(piece)], piece)
+            copy(target + start, memory.ptr, len(piece), _TO_DEVICE, self._stream.ptr)
+            self._sent[slot] = self._stream.record()
+
+
+def _copy(target: Bytes, source: Bytes) -> None:
+    def part(start: int, stop: int) -> None:
+        np.copyto(target[start:stop], source[start:stop])
+
+    # A piece a thread: four of them, as `split` would cut, only cost their starts.
+    grain = max(len(source) // thread_count(), _COPY_GRAIN)
+    spread(part, split(0, len(source), grain=grain, align=4096))
 
 
 class Landing:
@@ -182,9 +167,8 @@ class Landing:
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._arenas = [_page_locked(cupy, _ARENA_BYTES) for _ in range(2)]
 
-    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]]) -> None:
-        """Copy device arrays into host arrays of the same length and dtype, in the current stream's order."""
-        after = self._cupy.cuda.get_current_stream().record()
+    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
+        """Copy device arrays into host arrays of the same length and dtype, once an event has come."""
         self._stream.wait_event(after)
         filled: tuple[Any, list[tuple[Bytes, Bytes]]] | None = None
         for turn, batch in enumerate(self._batches(pairs)):

@@ -26,11 +26,11 @@ from kf_widget.jit import kernel
 if TYPE_CHECKING:
     from kf_widget.history.bar_columns import BarColumns
 
-__all__ = ["count_bars", "scan_bars", "scan_edges"]
+__all__ = ["bar_stop", "count_bars", "scan_bars", "scan_edges"]
 
 
 @kernel(_nrt=False)
-def _bar_stop(time_ns: npt.NDArray[np.int64], row: int, stop_row: int, end: int) -> Any:
+def bar_stop(time_ns: npt.NDArray[np.int64], row: int, stop_row: int, end: int) -> Any:
     """First row after `row`, up to `stop_row`, at or after `end`; the row itself is before it.
 
     Counting the smaller of 8 or of 64 neighbours is one vector loop; farther ends are galloped to.
@@ -151,7 +151,7 @@ def count_bars(
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
         end = min(time - (time - start) % width + width, stop)
-        row = _bar_stop(time_ns, row, stop_row, end)
+        row = bar_stop(time_ns, row, stop_row, end)
         count += 1
     return count
 
@@ -187,7 +187,7 @@ def scan_bars(
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
         begin = time - (time - start) % width
-        after = _bar_stop(time_ns, row, stop_row, min(begin + width, stop))
+        after = bar_stop(time_ns, row, stop_row, min(begin + width, stop))
         out_time[bar] = begin
         out_open[bar] = opens[row]
         out_high[bar], out_low[bar], out_volume[bar] = _scan_bar(

@@ -77,7 +77,11 @@ class EmulatedDevice:
     def download(self, array: Any) -> npt.NDArray[Any]:
         return array.copy()  # type: ignore[no-any-return]
 
-    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]]) -> None:
+    def now(self) -> Any:
+        return len(self.launched)
+
+    def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
+        assert after <= len(self.launched)
         for host, array in pairs:
             assert host.dtype == array.dtype
             host[:] = array
