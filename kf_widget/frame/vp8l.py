@@ -30,6 +30,8 @@ EFFORTS = tuple(_EFFORTS)
 
 _KEPT_BYTES = 1 << 26
 _FIRST_ROOM = 1 << 14
+_MOST_ROOM = 1 << 24
+"""Positions that the thorough kernel may keep, at 64 bytes each; a picture with more is no chart."""
 _local = threading.local()
 
 
@@ -75,7 +77,7 @@ class _Workspace:
             self.tokens = np.empty(_FIRST_ROOM, np.int64)
         if self.out.nbytes > _KEPT_BYTES:
             self.out = np.empty(1 << 17, np.uint8)
-        if self.space is not None and 8 * room_of(self.space) > _KEPT_BYTES:
+        if self.space is not None and 64 * room_of(self.space) > _KEPT_BYTES:
             self.space = None
 
 
@@ -105,6 +107,8 @@ def encode(indices: Any, colours: Any, effort: str) -> bytes | None:
         indices = indices.copy()
     while (size := mine.run(indices, colours.size, effort)) < 0 and size != BAD_INDEX:
         if size == SHORT_TOKENS:
+            if mine.space is not None and 4 * room_of(mine.space) > _MOST_ROOM:
+                effort = "fast"
             mine.widen(effort)
         else:
             mine.out = np.empty(max(-size, 2 * HEAD), np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kf_widget.frame.vp8l_words import store8
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["BITS", "finish", "put", "start"]
 
@@ -13,7 +13,7 @@ BITS = 3
 """Size of the writer's state: pending bits, how many (below 8), next byte to write."""
 
 
-@kernel
+@part
 def start(bits: Any, position: int) -> None:
     """Begin at byte `position` of the output.
 
@@ -24,7 +24,7 @@ def start(bits: Any, position: int) -> None:
     bits[2] = position
 
 
-@kernel
+@part
 def put(out: Any, bits: Any, value: int, count: int) -> None:
     """Append the low `count` bits of `value`.
 
@@ -41,7 +41,7 @@ def put(out: Any, bits: Any, value: int, count: int) -> None:
     bits[1] = have & 7
 
 
-@kernel
+@part
 def finish(out: Any, bits: Any) -> int:
     """Pad the last byte with zeros; the position one past the last byte."""
     store8(out, bits[2], bits[0])

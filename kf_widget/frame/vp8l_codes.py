@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kf_widget.frame.vp8l_bits import put
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["SCRATCH", "canonical_codes", "code_lengths", "write_code"]
 
@@ -25,7 +25,7 @@ SCRATCH = _NEXT + 32
 """Size of the int64 scratch array that these kernels share."""
 
 
-@kernel
+@part
 def code_lengths(counts: Any, n: int, limit: int, lengths: Any, keys: Any) -> int:
     """Lengths of an optimal prefix code, none above `limit`.
 
@@ -103,7 +103,7 @@ def code_lengths(counts: Any, n: int, limit: int, lengths: Any, keys: Any) -> in
         floor *= 2
 
 
-@kernel
+@part
 def canonical_codes(lengths: Any, n: int, codes: Any, following: Any) -> None:
     """Codes of given lengths, as they go into the stream.
 
@@ -134,7 +134,7 @@ def canonical_codes(lengths: Any, n: int, codes: Any, following: Any) -> None:
         codes[s] = (backward << 4) | size
 
 
-@kernel
+@part
 def _lengths_to_runs(lengths: Any, n: int, runs: Any) -> int:
     """Run-length symbols of a list of code lengths: symbol in the low 5 bits, extra bits above."""
     count = 0
@@ -170,7 +170,7 @@ def _lengths_to_runs(lengths: Any, n: int, runs: Any) -> int:
     return count
 
 
-@kernel
+@part
 def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
     """Build the prefix code for `counts` and write it down.
 

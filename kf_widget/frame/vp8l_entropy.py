@@ -15,12 +15,12 @@ from kf_widget.frame.vp8l_tokens import (
     write_lone_code,
     write_tokens,
 )
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["write_group_tokens", "write_groups"]
 
 
-@kernel
+@part
 def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) -> None:
     """The entropy image: group numbers as green, copied from above or from the left."""
     counts = space.label_counts
@@ -59,7 +59,7 @@ def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) 
     write_tokens(out, bits, tokens, count, codes[0], codes[1])
 
 
-@kernel
+@part
 def write_groups(
     out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, space: Any
 ) -> Any:
@@ -92,7 +92,7 @@ def write_groups(
     return total
 
 
-@kernel
+@part
 def write_group_tokens(out: Any, tokens: Any, count: int, labels: Any, space: Any) -> None:
     """Write each token with the codes of its tile.
 

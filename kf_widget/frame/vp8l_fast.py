@@ -19,7 +19,7 @@ from kf_widget.frame.vp8l_pack import (
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS, STREAM_WORK, write_file
 from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copy_token
 from kf_widget.frame.vp8l_words import leading_zeros
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 
 __all__ = ["FAST_WORK", "encode_fast", "scan"]
 
@@ -39,7 +39,7 @@ _LITERAL_BITS = 5
 _COPY_BITS = 8
 
 
-@kernel
+@part
 def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
     """About how many bits the pixels up to `stop` take with near copies only; `budget` when not less."""
     n = pixels.size
@@ -59,7 +59,7 @@ def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
     return min(bits, budget)
 
 
-@kernel
+@part
 def scan(pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, table: Any) -> int:
     """Tokens and their counts; `SHORT_TOKENS` when there is no room.
 

@@ -10,7 +10,7 @@ from kf_widget.frame.vp8l_entropy import write_groups
 from kf_widget.frame.vp8l_parse import BIT, symbol_costs
 from kf_widget.frame.vp8l_space import TILES
 from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copied
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["cluster", "model", "tile_shift", "tile_tokens", "tiles_across"]
 
@@ -19,13 +19,13 @@ _ROUNDS = 3
 _VAIN = 2
 
 
-@kernel
+@part
 def tiles_across(pixels: int, shift: int) -> int:
     """How many tiles of 2**shift pixels it takes to cover a side."""
     return (pixels + (1 << shift) - 1) >> shift
 
 
-@kernel
+@part
 def tile_shift(width: int, height: int, shift: int) -> int:
     """The smallest tile of 2**shift pixels or more that leaves at most `TILES` of them."""
     while tiles_across(width, shift) * tiles_across(height, shift) > TILES:
@@ -33,7 +33,7 @@ def tile_shift(width: int, height: int, shift: int) -> int:
     return shift
 
 
-@kernel
+@part
 def tile_tokens(tokens: Any, count: int, width: int, shift: int, tiles: Any) -> None:
     """Find the tile that each token begins in, whose codes it will be written with."""
     across = tiles_across(width, shift)
@@ -47,7 +47,7 @@ def tile_tokens(tokens: Any, count: int, width: int, shift: int, tiles: Any) -> 
             column %= width
 
 
-@kernel
+@part
 def model(tokens: Any, count: int, labels: Any, groups: int, space: Any) -> None:
     """Count the symbols of each group, and set the costs that follow."""
     space.greens[:groups] = 0
@@ -64,7 +64,7 @@ def model(tokens: Any, count: int, labels: Any, groups: int, space: Any) -> None
         )
 
 
-@kernel
+@part
 def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
     """What each tile would take with codes of its own, and a little for the codes."""
     counts = space.tile_counts
@@ -76,9 +76,9 @@ def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
             counts[tile, GREENS + ((tokens[i] >> 19) & 63)] += 1
     for tile in range(n_tiles):
         cost = 0.0
-        for part in range(2):
-            first = 0 if part == 0 else GREENS
-            last = GREENS if part == 0 else GREENS + DISTANCES
+        for side in range(2):
+            first = 0 if side == 0 else GREENS
+            last = GREENS if side == 0 else GREENS + DISTANCES
             total = 0
             for s in range(first, last):
                 total += counts[tile, s]
@@ -89,7 +89,7 @@ def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
         space.own_costs[tile] = int(BIT * cost)
 
 
-@kernel
+@part
 def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labels: Any) -> int:
     """Give each tile the group whose codes suit it best; how many groups are left.
 
@@ -121,7 +121,7 @@ def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labe
     return shown
 
 
-@kernel
+@part
 def _settle(
     tokens: Any,
     count: int,
@@ -143,7 +143,7 @@ def _settle(
     return groups, size + 8 * space.bits[2] + space.bits[1]
 
 
-@kernel
+@part
 def _worst_tile(excess: Any, n_tiles: int) -> int:
     """The tile that suits its group worst, each one once."""
     worst = 0
@@ -154,7 +154,7 @@ def _worst_tile(excess: Any, n_tiles: int) -> int:
     return worst
 
 
-@kernel
+@part
 def cluster(
     tokens: Any,
     count: int,

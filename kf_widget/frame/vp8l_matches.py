@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kf_widget.frame.vp8l_words import differ64, load4, trailing_zeros
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["ABOVE", "FARTHEST", "LEFT", "LONGEST", "STEPS", "alike", "distance_code", "hash4"]
 
@@ -36,7 +36,7 @@ _NEAR = np.zeros((8, 16), np.int64)
 _NEAR[STEPS[:, 1], STEPS[:, 0] + 7] = np.arange(1, 121)
 
 
-@kernel
+@part
 def alike(pixels: Any, at: int, other: int, most: int) -> Any:
     """How many pixels from `at` on equal those from `other` on, at most `most`.
 
@@ -53,13 +53,13 @@ def alike(pixels: Any, at: int, other: int, most: int) -> Any:
     return run
 
 
-@kernel
+@part
 def hash4(pixels: Any, at: int, size_bits: int) -> Any:
     """Hash of the four pixels from `at` on, below 2**size_bits."""
     return ((load4(pixels, at) * 0x9E3779B1) & 0xFFFFFFFF) >> (32 - size_bits)
 
 
-@kernel
+@part
 def distance_code(distance: int, width: int) -> Any:
     """The shortest distance code for pixels `distance` back in a picture `width` wide."""
     up = (distance + 7) // width

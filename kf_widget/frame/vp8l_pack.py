@@ -9,7 +9,7 @@ import numpy as np
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_tokens import LITERALS, copied, distance_said
 from kf_widget.frame.vp8l_words import copy64, fill64
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["BAD_INDEX", "highest", "is_ranked", "pack", "packed_width", "per_byte", "rank_colours", "replay"]
 
@@ -17,7 +17,7 @@ BAD_INDEX = -2
 """Returned where an index has no colour."""
 
 
-@kernel
+@part
 def rank_colours(colours: Any, n_colours: int, counts: Any, merge: bool, palette: Any, ranks: Any) -> int:
     """Number the colours that occur, in their order; how many they are, or `BAD_INDEX`.
 
@@ -50,19 +50,19 @@ def rank_colours(colours: Any, n_colours: int, counts: Any, merge: bool, palette
     return used
 
 
-@kernel
+@part
 def per_byte(used: int) -> int:
     """How many pixels a byte holds when `used` colours are in the table (RFC 9649, section 3.5.4)."""
     return 8 if used <= 2 else (4 if used <= 4 else (2 if used <= 16 else 1))
 
 
-@kernel
+@part
 def packed_width(width: int, used: int) -> int:
     """Bytes in a packed row."""
     return (width + per_byte(used) - 1) // per_byte(used)
 
 
-@kernel
+@part
 def highest(pixels: Any) -> Any:
     """The highest of uint8 (n,)."""
     top = np.uint8(0)
@@ -71,7 +71,7 @@ def highest(pixels: Any) -> Any:
     return top
 
 
-@kernel
+@part
 def copy_distance(code: int, width: int) -> Any:
     """How many pixels back a distance code points in a picture `width` wide."""
     if code > 120:
@@ -79,7 +79,7 @@ def copy_distance(code: int, width: int) -> Any:
     return max(STEPS[code - 1, 0] + STEPS[code - 1, 1] * width, 1)
 
 
-@kernel
+@part
 def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
     """Write the ranks of the pixels that tokens stand for, as a decoder would.
 
@@ -117,7 +117,7 @@ def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
         at = stop
 
 
-@kernel
+@part
 def _pack_row(row: Any, many: int, out: Any) -> None:
     """Pack a row of ranks, the first in the lowest bits of a byte."""
     width = row.size
@@ -142,7 +142,7 @@ def _pack_row(row: Any, many: int, out: Any) -> None:
         out[width // many] = byte
 
 
-@kernel
+@part
 def pack(pixels: Any, width: int, used: int, out: Any) -> None:
     """Pack ranks, row after row; the loops run 64 pixels to an instruction.
 
@@ -158,7 +158,7 @@ def pack(pixels: Any, width: int, used: int, out: Any) -> None:
         _pack_row(pixels[y * width : (y + 1) * width], per_byte(used), out[y * across : (y + 1) * across])
 
 
-@kernel
+@part
 def is_ranked(counts: Any, ranks: Any) -> bool:
     """Whether each index that occurs is its own rank."""
     moved = 0

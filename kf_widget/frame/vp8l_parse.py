@@ -12,7 +12,7 @@ from kf_widget.frame.vp8l_space import HASH_BITS, RING
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS
 from kf_widget.frame.vp8l_tokens import LITERALS, copy_token, prefix_extra
 from kf_widget.frame.vp8l_words import trailing_zeros
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["BIT", "parse", "symbol_costs"]
 
@@ -23,7 +23,7 @@ _LONG_RUN = 64
 _LONGER_RUN = 512
 
 
-@kernel
+@part
 def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: Any) -> None:
     """What each symbol costs with its extra bits, by the entropy of how often it occurs.
 
@@ -34,10 +34,10 @@ def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: 
     greens, distances : int64 (GREENS,), (DISTANCES,)
     green_costs, distance_costs : int64, likewise, overwritten, in 1/256 bit
     """
-    for part in range(2):
-        counts = greens if part == 0 else distances
-        costs = green_costs if part == 0 else distance_costs
-        copies = LITERALS if part == 0 else 0
+    for side in range(2):
+        counts = greens if side == 0 else distances
+        costs = green_costs if side == 0 else distance_costs
+        copies = LITERALS if side == 0 else 0
         total = 1
         for s in range(counts.size):
             total += counts[s]
@@ -50,7 +50,7 @@ def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: 
             costs[s] = cost + (BIT * prefix_extra(s - copies) if s >= copies else 0)
 
 
-@kernel
+@part
 def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: int) -> None:
     """Note a way to `position`, if it is the cheapest yet."""
     k = position & (RING - 1)
@@ -63,7 +63,7 @@ def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: 
     ring[2, k] = token
 
 
-@kernel
+@part
 def _next(marks: Any, position: int) -> Any:
     """The first position after `position` that has been reached."""
     at = position + 1
@@ -77,7 +77,7 @@ def _next(marks: Any, position: int) -> Any:
     return at + trailing_zeros(marks[(at & (RING - 1)) >> 6])
 
 
-@kernel
+@part
 def _backtrack(ring: Any, end: int, arena: Any, tokens: Any) -> int:
     """Collect the tokens of the cheapest way, in order; how many they are."""
     k = end & (RING - 1)
@@ -98,7 +98,7 @@ def _backtrack(ring: Any, end: int, arena: Any, tokens: Any) -> int:
     return count
 
 
-@kernel
+@part
 def parse(
     pixels: Any,
     width: int,

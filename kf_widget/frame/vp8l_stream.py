@@ -17,7 +17,7 @@ from kf_widget.frame.vp8l_tokens import (
     write_lone_code,
     write_tokens,
 )
-from kf_widget.jit import kernel
+from kf_widget.jit import part
 
 __all__ = ["HEAD", "SHORT_TOKENS", "STREAM_WORK", "finish_file", "start_file", "write_file"]
 
@@ -38,7 +38,7 @@ STREAM_WORK = _SCRATCH + SCRATCH + PALETTE_WORK
 _CONTAINER = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
 
 
-@kernel
+@part
 def start_file(
     out: Any, bits: Any, width: int, height: int, palette: Any, used: int, shown: int, work: Any
 ) -> None:
@@ -64,7 +64,7 @@ def start_file(
     put(out, bits, 0, 2)  # no further transform, no colour cache
 
 
-@kernel
+@part
 def finish_file(out: Any, bits: Any) -> Any:
     """Pad to an even size and fill the two sizes in; the size of the whole file in bytes."""
     stop = finish(out, bits)
@@ -78,7 +78,7 @@ def finish_file(out: Any, bits: Any) -> Any:
     return stop
 
 
-@kernel
+@part
 def write_file(
     out: Any,
     width: int,

@@ -10,19 +10,22 @@ from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens,
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_pack import BAD_INDEX, pack, packed_width, per_byte, rank_colours
 from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
+from kf_widget.frame.vp8l_space import NEAR
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS, finish_file, start_file
-from kf_widget.jit import kernel
+from kf_widget.jit import kernel, part
 
 __all__ = ["encode_thorough"]
 
-_FEW = 3500
+_FEW = 3200
 _VERY_FEW = 800
 """Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
+_SPARSE = 250
+"""Where a token stands for more pixels than this, a copy is sought at four times as many places."""
 _QUICK_DEPTH = 8
 _QUICK_NEIGHBOURS = 4
 
 
-@kernel
+@part
 def _fill_near(width: int, most: int, near: Any) -> int:
     """Distances of the closest neighbours past the one above and the one to the left."""
     count = 0
@@ -35,7 +38,7 @@ def _fill_near(width: int, most: int, near: Any) -> int:
     return count
 
 
-@kernel
+@part
 def _rank_pixels(indices: Any, colours: Any, n_colours: int, space: Any, pixels: Any) -> int:
     """Write the pixels as they are coded; how many colours occur, or `BAD_INDEX`."""
     flat = indices.reshape(indices.size)
@@ -113,16 +116,18 @@ def encode_thorough(
     symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
     labels[:] = 0
     large = tile_shift(across, height, 9)
-    slack, trim, seeds = 0, 1, 1
+    slack, trim, seeds, widest = 0, 1, 1, 4 * depth
     count = parse(
         coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, slack, trim, first
     )
-    if count < _VERY_FEW:
+    if count < _VERY_FEW or count * 2 * _SPARSE < coded.size:
         depth, slack, trim, seeds = 2 * depth, 4 * BIT, 3, 8
     elif count < _FEW:
         depth, slack, trim, seeds = 2 * depth, 2 * BIT, 3, 2
     else:
         before = 0
+    if count * _SPARSE < coded.size:
+        depth, near = widest, _fill_near(across, min(4 * neighbours, NEAR - 2), space.near)
     for turn in range(1 + before):
         if turn > 0:
             count = parse(coded, across, large, labels, space, near, depth, slack, trim, first)

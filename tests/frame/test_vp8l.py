@@ -94,6 +94,13 @@ def test_noise_fits_the_buffers():
     assert_identical(np.random.default_rng(0).integers(0, 256, (700, 900), dtype=np.uint8), palette(256))
 
 
+def test_too_much_noise_for_a_thorough_search_is_encoded_fast(monkeypatch):
+    monkeypatch.setattr("kf_widget.frame.vp8l._MOST_ROOM", 1 << 17)
+    indices, colours = np.random.default_rng(0).integers(0, 256, (600, 700), dtype=np.uint8), palette(256)
+    assert_identical(indices, colours)
+    assert encode_webp(indices, colours, "best") == encode_webp(indices, colours)
+
+
 def test_skewed_counts_make_codes_that_must_be_limited():
     counts = [1, 1, 2]
     while sum(counts) < 300_000:
