@@ -129,7 +129,8 @@ def measured(frame: Frame, repeats: int, slow: bool) -> dict[str, Any]:
         decoded = np.asarray(Image.open(io.BytesIO(mine)).convert("RGBA"))
         if not np.array_equal(decoded, rgba):
             raise SystemExit(f"{effort} does not decode to the frame")
-        our_ms, peer_ms = [], []
+        our_ms: list[float] = []
+        peer_ms: list[float] = []
         for _ in range(times):
             seconds, peers = timed(theirs)
             peer_ms.append(1e3 * seconds)
