@@ -120,11 +120,11 @@ def encode_thorough(
     count = parse(
         coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, slack, trim, first
     )
-    if count < _VERY_FEW or count * 2 * _SPARSE < coded.size:
+    if count < _VERY_FEW:
         depth, slack, trim, seeds = 2 * depth, 4 * BIT, 3, 8
-    elif count < _FEW:
+    elif count < _FEW or count * 2 * _SPARSE < coded.size:
         depth, slack, trim, seeds = 2 * depth, 2 * BIT, 3, 2
-    else:
+    if count >= _FEW:
         before = 0
     if count * _SPARSE < coded.size:
         depth, near = widest, _fill_near(across, min(4 * neighbours, NEAR - 2), space.near)
