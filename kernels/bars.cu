@@ -100,32 +100,34 @@ extern "C" __global__ void __launch_bounds__(64, INSIDE_BLOCKS) bars_inside(
     }
     __syncwarp();
     const int n_long = __popc(longs);
-    const uint32 mask = group_mask();
     double *slots = sums[threadIdx.x >> 3];
     for (int first = 0; first < n_long; first += 4) {
         const int item = first + (lane >> 3);
         const bool here = item < n_long;
         const int64 from = here ? long_start[warp][item] : 0;
         const int64 to = here ? from + long_rows[warp][item] : 0;
-        Piece piece = sweep(high, low, size, from, to, 0, 2, slots, mask);
-        if (!here) continue;
+        Piece piece = sweep(high, low, size, from, to, 0, 2, slots);
         const int64 first_block = from >> SHIFT;
-        const int blocks = (int)(((to - 1) >> SHIFT) - first_block) + 1;
-        if (blocks > 2) {
+        const int blocks = here ? (int)(((to - 1) >> SHIFT) - first_block) + 1 : 0;
+        const int most = most_of_warp(blocks);
+        if (most > 2) {
             // Two superblocks meet in one addition, however far up the tree.
             const int room = GROUP - (int)(first_block & (GROUP - 1));
             const int left = blocks < room ? blocks : room;
-            __syncwarp(mask);
-            piece.sum = fold_slots(slots, 0, left, mask);
-            if (left < blocks) piece.sum += fold_slots(slots, left, blocks, mask);
-            __syncwarp(mask);
+            __syncwarp();
+            double sum = fold_slots(slots, 0, left, most <= 8, ALL_LANES);
+            if (most_of_warp(blocks - left) > 0) sum += fold_slots(slots, left, blocks, most <= 8, ALL_LANES);
+            __syncwarp();
+            if (blocks > 2) piece.sum = sum;
         }
-        const int64 to_bar = first_bar + long_bar[warp][item];
-        if (lane_of_group() == 0) out_high[to_bar] = piece.extreme;
-        if (lane_of_group() == 4) out_low[to_bar] = -piece.extreme;
-        if (lane_of_group() == 1) out_volume[to_bar] = piece.sum;
-        if (lane_of_group() == 2) out_open[to_bar] = open[from];
-        if (lane_of_group() == 3) out_close[to_bar] = close[to - 1];
+        // One store for all: lane 0 has the high, 1 the volume, 2 the open, 3 the close, 4 the low.
+        const int own = lane_of_group();
+        if (!here || own > 4) continue;
+        double value = own == 1 ? piece.sum : own == 4 ? -piece.extreme : piece.extreme;
+        if (own == 2 || own == 3) value = own == 2 ? open[from] : close[to - 1];
+        double *out = own == 0 ? out_high : own == 1 ? out_volume : own == 2 ? out_open : out_close;
+        if (own == 4) out = out_low;
+        out[first_bar + long_bar[warp][item]] = value;
     }
 }
 
@@ -147,7 +149,11 @@ extern "C" __global__ void super_edges(
     const int64 first_row = row0 + (super << SUPER_SHIFT);
     const int64 end_row = first_row + SUPER;
     const int64 next = first_at_least(edges, 0, n_bars + 1, first_row, false);
-    const int64 bar = first_at_least(edges, next, n_bars + 1, end_row, false) - 1;
+    // The next superblock's first edge is near: its distance is doubled until it is passed.
+    int64 reach = 64;
+    while (next + reach < n_bars + 1 && edges[next + reach] < end_row) reach *= 2;
+    const int64 limit = next + reach < n_bars + 1 ? next + reach : n_bars + 1;
+    const int64 bar = first_at_least(edges, next, limit, end_row, false) - 1;
     const bool comes = next > 0 && next <= n_bars && edges[next] > first_row &&
                        in_pieces(edges[next - 1], edges[next], row0, row1);
     const bool leaves = bar >= next && bar < n_bars && edges[bar + 1] > end_row &&
@@ -178,13 +184,13 @@ __device__ inline Whole super_piece(
     const int group = threadIdx.x >> 3;
     const uint32 mask = group_mask();
     const int blocks = (int)(((stop - 1) >> SHIFT) - (start >> SHIFT)) + 1;
-    const Piece piece = sweep(high, low, size, start, stop, 2 * group, 32, sums, mask);
+    const Piece piece = sweep(high, low, size, start, stop, 2 * group, 32, sums);
     if (lane_of_group() == 0) highs[group] = piece.extreme;
     if (lane_of_group() == 4) lows[group] = -piece.extreme;
     __syncthreads();
     Whole whole = {0.0, 0.0, piece.sum};
     if (threadIdx.x < LANES) {
-        if (blocks > 2) whole.sum = fold_slots(sums, 0, blocks, mask);
+        if (blocks > 2) whole.sum = fold_slots(sums, 0, blocks, false, mask);
         whole.high = group_high(higher(highs[threadIdx.x], highs[threadIdx.x + 8]), mask);
         whole.low = group_low(lower(lows[threadIdx.x], lows[threadIdx.x + 8]), mask);
     }

@@ -13,7 +13,7 @@ extern "C" __global__ void __launch_bounds__(256) index_blocks(
     const int64 start = block << SHIFT;
     const int64 end = start + GROUP < n_rows ? start + GROUP : n_rows;
     const int64 stop = end > start ? end : start;
-    const Piece piece = sweep(high, low, size, start, stop, 0, 2, (double *)0, group_mask());
+    const Piece piece = sweep(high, low, size, start, stop, 0, 2, (double *)0);
     if (stop == start) return;
     if (lane_of_group() == 0) node_high[block] = piece.extreme;
     if (lane_of_group() == 4) node_low[block] = -piece.extreme;

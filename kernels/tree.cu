@@ -118,27 +118,27 @@ __device__ inline double take(const Run<T, K> &run, double &highest, double &low
 }
 
 // Sums of two runs at once: lanes 0 to 3 return that of the first, lanes 4 to 7 that of the second. The first
-// step sends away what the partner keeps.
-__device__ inline double two_sums(double a, double b, uint32 mask) {
+// step sends away what the partner keeps. Whole warps come here: a mask that is known spares the check of it.
+__device__ inline double two_sums(double a, double b) {
     const bool upper = lane_of_group() & 4;
-    const double sum = (upper ? b : a) + __shfl_xor_sync(mask, upper ? a : b, 4);
-    const double half = sum + __shfl_xor_sync(mask, sum, 2);
-    return half + __shfl_xor_sync(mask, half, 1);
+    const double sum = (upper ? b : a) + __shfl_xor_sync(ALL_LANES, upper ? a : b, 4);
+    const double half = sum + __shfl_xor_sync(ALL_LANES, sum, 2);
+    return half + __shfl_xor_sync(ALL_LANES, half, 1);
 }
 
 // Highest and negated lowest of a group: lanes 0 to 3 return the one, lanes 4 to 7 the other.
-__device__ inline double two_extremes(double highest, double lowest, uint32 mask) {
+__device__ inline double two_extremes(double highest, double lowest) {
     const bool upper = lane_of_group() & 4;
-    double most = higher(upper ? -lowest : highest, __shfl_xor_sync(mask, upper ? highest : -lowest, 4));
-    most = higher(most, __shfl_xor_sync(mask, most, 2));
-    return higher(most, __shfl_xor_sync(mask, most, 1));
+    double most = higher(upper ? -lowest : highest, __shfl_xor_sync(ALL_LANES, upper ? highest : -lowest, 4));
+    most = higher(most, __shfl_xor_sync(ALL_LANES, most, 2));
+    return higher(most, __shfl_xor_sync(ALL_LANES, most, 1));
 }
 
 // Two neighbouring blocks' rows [from, cut) and [middle, to), at most 8 K of each: extremes, and both sums.
 template <typename T, int K>
 __device__ inline double take_two(
     const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value, int64 from,
-    int64 cut, int64 middle, int64 to, double &highest, double &lowest, uint32 mask
+    int64 cut, int64 middle, int64 to, double &highest, double &lowest
 ) {
     double one, other;
     if (K < 8) {  // both blocks' loads go out before either is used
@@ -154,7 +154,7 @@ __device__ inline double take_two(
         load(run, high, low, value, middle, to);
         other = take(run, highest, lowest);
     }
-    return two_sums(one, other, mask);
+    return two_sums(one, other);
 }
 
 // Highest of a number over the four groups of a warp.
@@ -180,7 +180,7 @@ struct Piece {
 template <typename T>
 __device__ inline Piece sweep(
     const double *__restrict__ high, const double *__restrict__ low, const T *__restrict__ value,
-    int64 start, int64 stop, int part, int step, double *slots, uint32 mask
+    int64 start, int64 stop, int part, int step, double *slots
 ) {
     const int64 first_block = start >> SHIFT;
     const int blocks = stop > start ? (int)(((stop - 1) >> SHIFT) - first_block) + 1 : 0;
@@ -196,28 +196,28 @@ __device__ inline Piece sweep(
         const int most = most_of_warp(near > far ? near : far);
         double both;
         if (most <= 16)
-            both = take_two<T, 2>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+            both = take_two<T, 2>(high, low, value, from, cut, middle, to, highest, lowest);
         else if (most <= 32)
-            both = take_two<T, 4>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+            both = take_two<T, 4>(high, low, value, from, cut, middle, to, highest, lowest);
         else
-            both = take_two<T, 8>(high, low, value, from, cut, middle, to, highest, lowest, mask);
+            both = take_two<T, 8>(high, low, value, from, cut, middle, to, highest, lowest);
         if (i < blocks) sum = both;
         if (blocks > 2) {
             if (lane_of_group() == 0 && i < blocks) slots[i] = sum;
             if (lane_of_group() == 4 && i + 1 < blocks) slots[i + 1] = sum;
         }
     }
-    return {two_extremes(highest, lowest, mask), sum + __shfl_xor_sync(mask, sum, 4)};
+    return {two_extremes(highest, lowest), sum + __shfl_xor_sync(ALL_LANES, sum, 4)};
 }
 
-// One tree over slots [first, stop), at most 64; 0.0 when there are none.
-__device__ inline double fold_slots(const double *slots, int first, int stop, uint32 mask) {
+// One tree over slots [first, stop), at most 64; 0.0 when there are none. few : whether there are at most eight
+// in every group that comes along.
+__device__ inline double fold_slots(const double *slots, int first, int stop, bool few, uint32 mask) {
+    const int from = first + lane_of_group();
+    if (few) return group_sum(from < stop ? slots[from] : 0.0, mask);
     double v[8];
 #pragma unroll
-    for (int k = 0; k < 8; k++) {
-        const int i = first + lane_of_group() + 8 * k;
-        v[k] = i < stop ? slots[i] : 0.0;
-    }
+    for (int k = 0; k < 8; k++) v[k] = from + 8 * k < stop ? slots[from + 8 * k] : 0.0;
     return fold_lanes(v, mask);
 }
 

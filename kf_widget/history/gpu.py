@@ -199,17 +199,15 @@ def _cutter(
     stamps = frozen(time_ns)
 
     def timed(start: int, stop: int) -> tuple[Ints, Ints]:
-        # Room for a bar a row, of which only what is written takes memory; one piece, since threads that
-        # map and unmap their own wait for one another.
-        rows, times = np.empty(stop - start, np.int64), np.empty(stop - start, np.int64)
-
-        def part(a: int, b: int) -> slice:
+        def part(a: int, b: int) -> tuple[Ints, Ints]:
+            # As much room as bars can need: a page touched in a larger array would be two megabytes cleared.
+            room = min(b - a, most_bars(timeframe, 0, int(stamps[b - 1]) - int(stamps[a])))
+            rows, times = np.empty(room, np.int64), np.empty(room, np.int64)
             before = int(stamps[a - 1]) if a else _LOWEST
-            place = slice(a - start, b - start)
-            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows[place], times[place])
-            return slice(a - start, a - start + n)
+            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows, times)
+            return rows[:n], times[:n]
 
         parts = spread(part, split(start, stop, grain=_ROW_GRAIN, align=SUPER))
-        return np.concatenate([rows[p] for p in parts]), np.concatenate([times[p] for p in parts])
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([times for _, times in parts])
 
     return timed, min(len(history), most_bars(timeframe, first, last))

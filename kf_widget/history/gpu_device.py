@@ -6,7 +6,7 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -43,10 +43,13 @@ class Device(Protocol):
         """A new array of zeros."""
 
     def upload(self, host: npt.NDArray[Any]) -> Any:
-        """A copy on the device, readable a little beyond its end."""
+        """A copy on the device."""
 
     def download(self, array: Any) -> npt.NDArray[Any]:
         """A copy on the host; waits for what was launched before."""
+
+    def read_later(self, array: Any) -> Callable[[], int]:
+        """The first element of an int64 array as it is when all launched so far is done, when called for."""
 
     def now(self) -> Any:
         """A point after all that was launched so far."""
@@ -231,16 +234,15 @@ class CupyDevice:
         self.out_of_memory: Any = cupy.cuda.memory.OutOfMemoryError
 
     def empty(self, n: int, dtype: npt.DTypeLike) -> Any:
-        """A new array, its contents undefined; 16 bytes beyond its end may be read."""
-        dtype = np.dtype(dtype)
-        return self.cupy.empty(n + 16 // dtype.itemsize, dtype)[:n]
+        """A new array, its contents undefined."""
+        return self.cupy.empty(n, dtype)
 
     def zeros(self, n: int, dtype: npt.DTypeLike) -> Any:
         """A new array of zeros."""
         return self.cupy.zeros(n, dtype)
 
     def upload(self, host: npt.NDArray[Any]) -> Any:
-        """A copy on the device; 16 bytes beyond its end may be read."""
+        """A copy on the device."""
         array = self.empty(len(host), host.dtype)
         if len(host):
             array.set(host)
@@ -261,6 +263,19 @@ class CupyDevice:
         from kf_widget.history.gpu_stream import Landing
 
         return Landing(self.cupy)
+
+    def read_later(self, array: Any) -> Callable[[], int]:
+        """The first element of an int64 array as it is when all launched so far is done, when called for."""
+        stream = self.cupy.cuda.get_current_stream()
+        memory = self.cupy.cuda.alloc_pinned_memory(8)
+        self.cupy.cuda.runtime.memcpyAsync(memory.ptr, array.data.ptr, 8, 2, stream.ptr)
+        done = stream.record()
+
+        def read() -> int:
+            done.synchronize()
+            return int(np.frombuffer(memory, np.int64, 1)[0])
+
+        return read
 
     def now(self) -> Any:
         """An event after all that was launched so far on the current stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -75,6 +76,7 @@ class GpuHistory:
         high, low, close = (first,) * 3 if same else map(device.upload, rest)
         volume = None if history.volume is None else device.upload(history.volume)
         self.columns_there = DeviceColumns(first, high, low, close, volume, 0, len(history))
+        self._lock = threading.Lock()
         self._grids: dict[int, tuple[Any, ...]] = {}
         self._levels = level_starts(max(-(-len(history) // 64), 1))
 
@@ -119,6 +121,10 @@ class GpuHistory:
         n_rows = len(self)
         if n_rows == 0:
             return BarColumns.room(0)
+        with self._lock:  # scans share the room for pieces
+            return self._columns(timeframe, zone)
+
+    def _columns(self, timeframe: Timeframe, zone: Zone) -> BarColumns:
         edges, starts = self.edges(timeframe, zone)
         bars = scan_rows(self._device, self.columns_there, edges, self.pieces)
         n_bars = len(edges) - 1
@@ -161,8 +167,17 @@ class GpuHistory:
                 layout, "mark_blocks", blocks_for(64 * n_supers, 256), 256,
                 self._time_ns, n_rows, self._block_first, *stretches, len(grids.widths), marks, counts,
             )  # fmt: skip
+        # Bars are few where they are looked up: the room for all of them, gaps included, is small.
+        most = min(int(grids.first_bar[-1]), n_rows) if way == "look up" else None
         return list_marks(
-            device, layout, marks, counts, n_rows, time_ns=self._time_ns, stretches=tuple(stretches)
+            device,
+            layout,
+            marks,
+            counts,
+            n_rows,
+            time_ns=self._time_ns,
+            stretches=tuple(stretches),
+            most=most,
         )
 
     @cached_property

@@ -25,7 +25,7 @@ class DeviceColumns(NamedTuple):
     """Columns on the device, rows ``[row0, row1)`` of a history; row0 is a multiple of 4,096.
 
     open, high, low, close : float64; the same array four times for ticks
-    volume : float32 or float64, or None. All are readable 16 bytes beyond their end.
+    volume : float32 or float64, or None
     """
 
     open: Any
@@ -169,6 +169,7 @@ def list_marks(
     shift: int = 0,
     time_ns: Any = None,
     stretches: tuple[Any, Any] | None = None,
+    most: int | None = None,
 ) -> tuple[Any, Any]:
     """Marked rows in order, and the times of their bars.
 
@@ -178,6 +179,7 @@ def list_marks(
     end_row : goes after the last row
     shift : added to each row; as many entries are left free before them
     time_ns, stretches : int64 (n_rows,) and (starts, widths), where times are wanted
+    most : at least as many as there are marks; None where too little is known to make room beforehand
 
     Returns
     -------
@@ -185,12 +187,15 @@ def list_marks(
     """
     ends = device.running_total(counts)
     n_supers = len(counts)
-    n_marks = int(device.download(ends[-1:])[0])
-    rows = device.empty(shift + n_marks + 1, np.int64)
-    starts = device.empty(n_marks if time_ns is not None else 0, np.int64)
+    total = device.read_later(ends[-1:])
+    # With room for all there can be, the list is written while its length is still on its way here.
+    room = int(total()) if most is None else most
+    rows = device.empty(shift + room + 1, np.int64)
+    starts = device.empty(room if time_ns is not None else 0, np.int64)
     grids = (None, None, 0) if stretches is None else (*stretches, len(stretches[1]))
     device.launch(
         layout, "write_marks", blocks_for(32 * n_supers, 64), 64,
         marks, ends, n_supers, shift, end_row, time_ns, *grids, rows[shift:], starts,
     )  # fmt: skip
-    return rows, starts
+    n_marks = int(total())
+    return rows[: shift + n_marks + 1], starts[:n_marks]

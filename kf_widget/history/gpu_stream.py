@@ -166,9 +166,14 @@ class Landing:
         self._cupy = cupy
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._arenas = [_page_locked(cupy, _ARENA_BYTES) for _ in range(2)]
+        self._lock = threading.Lock()
 
     def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
         """Copy device arrays into host arrays of the same length and dtype, once an event has come."""
+        with self._lock:
+            self._fetch(pairs, after)
+
+    def _fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
         self._stream.wait_event(after)
         filled: tuple[Any, list[tuple[Bytes, Bytes]]] | None = None
         for turn, batch in enumerate(self._batches(pairs)):

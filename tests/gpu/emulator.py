@@ -7,7 +7,7 @@ import functools
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,9 @@ class EmulatedDevice:
         self.launched: list[str] = []
 
     def empty(self, n: int, dtype: npt.DTypeLike) -> Any:
-        array = np.empty(n + 16 // np.dtype(dtype).itemsize, dtype)
+        array = np.empty(n, dtype)
         array.view(np.uint8)[:] = 0xA5
-        return array[:n]
+        return array
 
     def zeros(self, n: int, dtype: npt.DTypeLike) -> Any:
         return np.zeros(n, dtype)
@@ -76,6 +76,10 @@ class EmulatedDevice:
 
     def download(self, array: Any) -> npt.NDArray[Any]:
         return array.copy()  # type: ignore[no-any-return]
+
+    def read_later(self, array: Any) -> Callable[[], int]:
+        value = int(array[0])
+        return lambda: value
 
     def now(self) -> Any:
         return len(self.launched)
