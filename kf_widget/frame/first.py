@@ -18,7 +18,6 @@ from kf_widget.chart.series import Drawing, PriceMap, series_marks, volume_marks
 from kf_widget.chart.timescale_kernels import keep_apart
 from kf_widget.chart.view import Viewport
 from kf_widget.history.edges import ceil_time, floor_time
-from kf_widget.history.index import IndexArrays, RangeIndex, frozen
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -54,7 +53,6 @@ def compile_first() -> None:
     minute, zone = Timeframe.parse("1m"), Zone.of("UTC")
     ceil_time(minute, zone, whole)
     floor_time(minute, zone, whole)
-    no_stamp, no_price = frozen(np.empty(0, np.int64)), frozen(np.empty(0))
-    index = RangeIndex(IndexArrays(no_stamp, *(no_price,) * 8, no_stamp, no_stamp))
+    index = history.index
     index.aggregate(whole)
     index.rows(whole)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import weakref
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import DAY, MONTH, TIME, WEEK, ceil_times, fill_edges, floor_times
+from kf_widget.history.index import frozen
+from kf_widget.history.index_kernels import build_sums
 from kf_widget.history.run_kernels import GROUP
 from kf_widget.history.running_kernels import (
     build_products,
-    build_sums,
     count_multiples,
     fill_crossings,
     find_crossing,
@@ -37,6 +39,7 @@ __all__ = [
     "time_edges",
 ]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _KINDS: Final = {"time": TIME, "day": DAY, "week": WEEK, "month": MONTH}
@@ -173,8 +176,14 @@ def _crossings(index: RangeIndex, timeframe: Timeframe, start_row: int, stop_row
     arrays = index.arrays
     n_rows = len(index)
     by_value = timeframe.kind == "value"
+    if by_value and index.extremes(0, n_rows)[1] < 0:
+        raise ValueError(
+            f"timeframe: {str(timeframe)!r} must have prices of at least 0 to add up, got"
+            f" {index.extremes(0, n_rows)[1]:g}. Count ticks or volume, as in '100t'."
+        )
     prices = arrays.close if by_value else arrays.close[:0]
-    leaves = (arrays.volume, prices, _value_sums(index) if by_value else arrays.node_sum, arrays.level_start)
+    sums = _value_sums(index) if by_value else (arrays.block_sum, arrays.node_sum)
+    leaves = (arrays.volume, prices, *sums, arrays.level_start)
     buffer = np.empty(GROUP)
 
     def total(row: int) -> float:
@@ -200,24 +209,24 @@ def _crossings(index: RangeIndex, timeframe: Timeframe, start_row: int, stop_row
     return edges
 
 
-_value_sums_of: weakref.WeakKeyDictionary[RangeIndex, npt.NDArray[np.float64]] = weakref.WeakKeyDictionary()
+_value_sums_of: weakref.WeakKeyDictionary[RangeIndex, tuple[Floats, Floats]] = weakref.WeakKeyDictionary()
 
 
-def _value_sums(index: RangeIndex) -> npt.NDArray[np.float64]:
-    """Nodes of price times size, made on first use and kept as long as the index."""
+def _value_sums(index: RangeIndex) -> tuple[Floats, Floats]:
+    """Sums of price times size, of blocks and of the levels above; kept as long as the index."""
     sums = _value_sums_of.get(index)
     if sums is None:
         arrays = index.arrays
-        starts = arrays.level_start
-        sums = np.empty(int(starts[-1]))
+        blocks, nodes = np.empty(arrays.block_sum.size), np.empty(arrays.node_sum.size)
 
         def fill(start: int, stop: int) -> None:
-            build_products(arrays.volume, arrays.close, sums, start, stop, np.empty(GROUP))
+            build_products(arrays.volume, arrays.close, blocks, start, stop, np.empty(GROUP))
 
-        if len(index):
-            spread(fill, split(0, int(starts[1]), grain=_ROW_GRAIN // GROUP))
-        for below, here, end in zip(starts[:-2], starts[1:-1], starts[2:], strict=True):
-            build_sums(sums, below, here, end, np.empty(GROUP))
-        sums.flags.writeable = False
-        _value_sums_of[index] = sums
+        spread(fill, split(0, len(blocks), grain=_ROW_GRAIN // GROUP))
+        below = blocks
+        for start, stop in pairwise(arrays.level_start.tolist()):
+            here = nodes[start:stop]
+            build_sums(frozen(below), here, 0, stop - start, np.empty(GROUP))
+            below = here
+        sums = _value_sums_of[index] = (frozen(blocks), frozen(nodes))
     return sums

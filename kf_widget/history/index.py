@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from kf_widget.history.index_kernels import (
 from kf_widget.history.run_kernels import GROUP, SHIFT
 from kf_widget.threads import split, spread
 
-__all__ = ["IndexArrays", "RangeIndex", "frozen"]
+__all__ = ["IndexArrays", "Nodes", "RangeIndex", "build_nodes", "frozen", "level_starts"]
 
 A = TypeVar("A", bound=np.ndarray[Any, Any])
 
@@ -34,9 +35,11 @@ class IndexArrays(NamedTuple):
     time_ns : int64 (n_rows,), UTC nanoseconds, non-decreasing
     open, high, low, close : float64 (n_rows,); the same array four times for ticks
     volume : float32 or float64 (n_rows,); (0,) when the history has none
-    node_high, node_low, node_sum : float64 (n_nodes,), levels one after the other, blocks of 64 rows first
-    node_first : int64 (n_nodes,), time of the node's first row
-    level_start : int64 (n_levels + 1,), where each level begins
+    block_high, block_low, block_sum : float64 (n_blocks,), complete blocks of 64 rows; (0,) without volume
+    block_first : int64 (n_blocks,), time of the block's first row
+    node_high, node_low, node_sum, node_first : the same of the levels above, complete nodes only: superblocks
+        of 64 blocks first, then 64 of those, and so on, one level after the other
+    level_start : int64 (n_levels + 1,), where each of these levels begins
     """
 
     time_ns: npt.NDArray[np.int64]
@@ -45,6 +48,10 @@ class IndexArrays(NamedTuple):
     low: npt.NDArray[np.float64]
     close: npt.NDArray[np.float64]
     volume: npt.NDArray[np.floating[Any]]
+    block_high: npt.NDArray[np.float64]
+    block_low: npt.NDArray[np.float64]
+    block_sum: npt.NDArray[np.float64]
+    block_first: npt.NDArray[np.int64]
     node_high: npt.NDArray[np.float64]
     node_low: npt.NDArray[np.float64]
     node_sum: npt.NDArray[np.float64]
@@ -59,12 +66,50 @@ def frozen(array: A) -> A:
     return view
 
 
-def _level_starts(n_rows: int) -> npt.NDArray[np.int64]:
+class Nodes(NamedTuple):
+    """Nodes of one or several levels.
+
+    high, low : float64 (n,); sum : float64 (n,), or (0,) without a volume; first : int64 (n,), UTC ns.
+    Of rows: their high, low, volume and time.
+    """
+
+    high: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    sum: npt.NDArray[np.floating[Any]]
+    first: npt.NDArray[np.int64]
+
+    @classmethod
+    def room(cls, n: int, has_volume: bool) -> Nodes:
+        """Arrays for n nodes, to be written."""
+        return cls(np.empty(n), np.empty(n), np.empty(n if has_volume else 0), np.empty(n, np.int64))
+
+    def part(self, start: int, stop: int) -> Nodes:
+        """A view of nodes ``[start, stop)``."""
+        here = slice(start, stop)
+        return Nodes(self.high[here], self.low[here], self.sum[here], self.first[here])
+
+    def frozen(self) -> Nodes:
+        """Read-only views: nodes go into kernels as rows do, so one compiled kernel serves all levels."""
+        return Nodes(frozen(self.high), frozen(self.low), frozen(self.sum), frozen(self.first))
+
+
+def build_nodes(below: Nodes, here: Nodes, start: int, stop: int) -> None:
+    """Fill nodes ``[start, stop)`` of one level from the rows, or the level, below it.
+
+    below : all 64 children of each node, read-only; here : overwritten in that range.
+    """
+    build_extremes(below.first, below.high, below.low, here.first, here.high, here.low, start, stop)
+    if below.sum.size:
+        build_sums(below.sum, here.sum, start, stop, np.empty(GROUP))
+
+
+def level_starts(n_rows: int) -> npt.NDArray[np.int64]:
+    """Where each level above the blocks begins, in an index over that many rows; int64 (n_levels + 1,)."""
     starts = [0]
-    nodes = n_rows
-    while nodes > 1 or (nodes == 1 and len(starts) == 1):
-        nodes = (nodes + GROUP - 1) >> SHIFT
+    nodes = n_rows >> (2 * SHIFT)
+    while nodes:
         starts.append(starts[-1] + nodes)
+        nodes >>= SHIFT
     return np.array(starts, np.int64)
 
 
@@ -72,7 +117,7 @@ def _level_starts(n_rows: int) -> npt.NDArray[np.int64]:
 class RangeIndex:
     """A radix-64 pyramid over the rows of a history.
 
-    Level 1 holds blocks of 64 rows, level 2 superblocks of 64 blocks, and so on until one node. Each
+    Level 1 holds blocks of 64 rows, level 2 superblocks of 64 blocks, and so on, complete ones only. Each
     node keeps its highest high, lowest low, sum of volume and first time: about 2 % of the columns.
     Open, high, low, close and count are exact; sums follow the one tree that `index_kernels` describes.
     """
@@ -98,34 +143,43 @@ class RangeIndex:
         open, high, low, close : float64 (n,), finite; ticks pass their price four times
         volume : float32 or float64 (n,), finite, or None
         """
-        n_rows = len(time_ns)
-        starts = _level_starts(n_rows)
-        n_nodes = int(starts[-1])
+        n_blocks, starts = len(time_ns) >> SHIFT, level_starts(len(time_ns))
         size = np.empty(0) if volume is None else volume
-        open, high, low, close = frozen(open), frozen(high), frozen(low), frozen(close)
-        time_ns, size = frozen(time_ns), frozen(size)
-        node_high, node_low = np.empty(n_nodes), np.empty(n_nodes)
-        node_sum = np.empty(n_nodes if volume is not None else 0)
-        node_first = np.empty(n_nodes, np.int64)
+        rows = Nodes(frozen(high), frozen(low), frozen(size), frozen(time_ns))
+        blocks, nodes = (Nodes.room(n, volume is not None) for n in (n_blocks, int(starts[-1])))
+        pieces = split(0, n_blocks, grain=_BUILD_GRAIN, align=_SUPERBLOCK_BLOCKS)
+        spread(functools.partial(build_nodes, rows, blocks), pieces)
+        below = blocks
+        for start, stop in pairwise(starts.tolist()):
+            here = nodes.part(start, stop)
+            build_nodes(below.frozen(), here, 0, stop - start)
+            below = here
+        return cls.over(time_ns, open, high, low, close, volume, blocks, nodes)
 
-        def fill(below: Any, here: slice, start: int, stop: int) -> None:
-            # Nodes come back in as read-only views, as rows are: one compiled kernel serves all levels.
-            times, highs, lows, sizes = below
-            levels = (node_first[here], node_high[here], node_low[here])
-            build_extremes(times, highs, lows, *levels, start, stop)
-            if sizes.size:
-                build_sums(sizes, node_sum[here], start, stop, np.empty(GROUP))
+    @classmethod
+    def over(
+        cls,
+        time_ns: npt.NDArray[np.int64],
+        open: npt.NDArray[np.float64],
+        high: npt.NDArray[np.float64],
+        low: npt.NDArray[np.float64],
+        close: npt.NDArray[np.float64],
+        volume: npt.NDArray[np.floating[Any]] | None,
+        blocks: Nodes,
+        nodes: Nodes,
+    ) -> RangeIndex:
+        """An index of nodes made before: `build` says what they are. Nothing is read or checked.
 
-        rows = (time_ns, high, low, size)
-        if n_rows:
-            blocks = slice(0, int(starts[1]))
-            pieces = split(0, blocks.stop, grain=_BUILD_GRAIN, align=_SUPERBLOCK_BLOCKS)
-            spread(functools.partial(fill, rows, blocks), pieces)
-        for below, here, end in zip(starts[:-2], starts[1:-1], starts[2:], strict=True):
-            nodes = (node_first, node_high, node_low, node_sum)
-            fill(tuple(frozen(node[below:here]) for node in nodes), slice(here, end), 0, int(end - here))
-        above = (frozen(node_high), frozen(node_low), frozen(node_sum), frozen(node_first), frozen(starts))
-        return cls(IndexArrays(time_ns, open, high, low, close, size, *above))
+        Parameters
+        ----------
+        time_ns, open, high, low, close, volume : as for `build`
+        blocks : every complete block of the columns
+        nodes : the levels above, one after the other, as `level_starts` places them
+        """
+        prices = (frozen(open), frozen(high), frozen(low), frozen(close))
+        size = frozen(np.empty(0) if volume is None else volume)
+        above = (*blocks.frozen(), *nodes.frozen(), frozen(level_starts(len(time_ns))))
+        return cls(IndexArrays._make((frozen(time_ns), *prices, size, *above)))
 
     def __len__(self) -> int:
         return len(self.arrays.time_ns)
@@ -147,12 +201,13 @@ class RangeIndex:
 
         Returns
         -------
-        int64 (m,), from 0 to the number of rows. About 0.2 microseconds each.
+        int64 (m,), from 0 to the number of rows. Some 20 to 40 nanoseconds each.
         """
         times = np.ascontiguousarray(times_ns, np.int64).reshape(-1)
         out = np.empty(times.size, np.int64)
         arrays = self.arrays
-        find_rows(arrays.time_ns, arrays.node_first, arrays.level_start, frozen(times), side == "right", out)
+        firsts = (arrays.block_first, arrays.node_first, arrays.level_start)
+        find_rows(arrays.time_ns, *firsts, frozen(times), side == "right", out)
         return out
 
     def aggregate(
@@ -186,14 +241,16 @@ class RangeIndex:
 
     def extremes(self, start_row: int, stop_row: int) -> tuple[float, float]:
         """Highest high and lowest low of rows ``[start_row, stop_row)``; NaN when there are none."""
-        a = self.arrays
         if stop_row <= start_row:
             return float("nan"), float("nan")
-        return range_extremes(a.high, a.low, a.node_high, a.node_low, a.level_start, start_row, stop_row)  # type: ignore[no-any-return]
+        a = self.arrays
+        nodes = (a.block_high, a.block_low, a.node_high, a.node_low, a.level_start)
+        return range_extremes(a.high, a.low, *nodes, start_row, stop_row)  # type: ignore[no-any-return]
 
     def volume(self, start_row: int, stop_row: int) -> float:
         """Sum of volume of rows ``[start_row, stop_row)`` by the fixed tree; 0.0 without a volume."""
         a = self.arrays
         if not a.volume.size:
             return 0.0
-        return range_sum(a.volume, a.node_sum, a.level_start, start_row, stop_row, np.empty(GROUP))  # type: ignore[no-any-return]
+        nodes = (a.block_sum, a.node_sum, a.level_start)
+        return range_sum(a.volume, *nodes, start_row, stop_row, np.empty(GROUP))  # type: ignore[no-any-return]

@@ -20,7 +20,6 @@ from kf_widget.jit import kernel
 
 __all__ = [
     "build_products",
-    "build_sums",
     "count_multiples",
     "fill_crossings",
     "find_crossing",
@@ -47,32 +46,23 @@ def _run_total(
 def build_products(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64],
+    block_sum: npt.NDArray[np.float64],
     start_block: int,
     stop_block: int,
     buffer: npt.NDArray[np.float64],
 ) -> None:
-    """Sums of price times size of blocks ``[start_block, stop_block)``; sums overwritten there."""
+    """Sums of price times size of complete blocks ``[start_block, stop_block)``; overwritten there."""
     for block in range(start_block, stop_block):
         start = block << SHIFT
-        sums[block] = _run_total(sizes, prices, start, min(start + GROUP, sizes.size), buffer)
-
-
-@kernel(_nrt=False)
-def build_sums(
-    sums: npt.NDArray[np.float64], below: int, here: int, end: int, buffer: npt.NDArray[np.float64]
-) -> None:
-    """Fill one level of sums, nodes ``[here, end)``, from the level under it, ``[below, here)``."""
-    for node in range(here, end):
-        start = below + ((node - here) << SHIFT)
-        sums[node] = run_sum(sums, start, min(start + GROUP, here), buffer)
+        block_sum[block] = _run_total(sizes, prices, start, start + GROUP, buffer)
 
 
 @kernel(_nrt=False)
 def total_before(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64],
+    block_sum: npt.NDArray[np.float64],
+    node_sum: npt.NDArray[np.float64],
     level_start: npt.NDArray[np.int64],
     stop: int,
     buffer: npt.NDArray[np.float64],
@@ -80,20 +70,22 @@ def total_before(
     """Sum of rows ``[0, stop)`` by the fixed tree.
 
     sizes : float32 or float64 (n_rows,); prices : float64 (n_rows,), or (0,) to sum the sizes alone
-    sums, level_start : nodes over the leaves; buffer : float64 (64,), overwritten
+    block_sum, node_sum, level_start : sums of the complete nodes over the leaves
+    buffer : float64 (64,), overwritten
     """
     if stop <= 0:
         return 0.0
     nodes = stop >> SHIFT
     partial = nodes << SHIFT < stop
     rest = _run_total(sizes, prices, nodes << SHIFT, stop, buffer) if partial else 0.0
+    sums = block_sum
+    base = 0
     level = 0
     while nodes > 0:
         first = nodes >> SHIFT << SHIFT
         count = nodes - first
-        base = level_start[level] + first
         for i in range(count):
-            buffer[i] = sums[base + i]
+            buffer[i] = sums[base + first + i]
         if partial:
             buffer[count] = rest
             count += 1
@@ -101,6 +93,8 @@ def total_before(
             rest = fold(buffer, count)
             partial = True
         nodes >>= SHIFT
+        sums = node_sum
+        base = level_start[level]
         level += 1
     return rest
 
@@ -120,7 +114,8 @@ def count_multiples(total: float, step: float) -> Any:
 def find_crossing(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64],
+    block_sum: npt.NDArray[np.float64],
+    node_sum: npt.NDArray[np.float64],
     level_start: npt.NDArray[np.int64],
     target: float,
     start: int,
@@ -130,7 +125,7 @@ def find_crossing(
     """First row of ``[start, stop)`` whose running total is at least the target; stop when none is."""
     while start < stop:
         middle = (start + stop) >> 1
-        if total_before(sizes, prices, sums, level_start, middle + 1, buffer) >= target:
+        if total_before(sizes, prices, block_sum, node_sum, level_start, middle + 1, buffer) >= target:
             stop = middle
         else:
             start = middle + 1
@@ -141,7 +136,8 @@ def find_crossing(
 def fill_crossings(
     sizes: npt.NDArray[Any],
     prices: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64],
+    block_sum: npt.NDArray[np.float64],
+    node_sum: npt.NDArray[np.float64],
     level_start: npt.NDArray[np.int64],
     step: float,
     start: int,
@@ -154,38 +150,47 @@ def fill_crossings(
     The row is guessed by adding on from the last edge, whole nodes at a time, and then proved with two
     exact totals: a fifth of the cost of a search.
     """
-    n_levels = level_start.size - 1
     count = 0
     row = start
-    total = total_before(sizes, prices, sums, level_start, start, buffer)
+    total = total_before(sizes, prices, block_sum, node_sum, level_start, start, buffer)
     while row < stop:
         first = row
         target = (count_multiples(total, step) + 1.0) * step
         while row < stop and total < target:
+            shift = 0
+            passed = 0.0
+            below = block_sum
+            base = 0
             level = 0
-            while (
-                level < n_levels
-                and (row >> (SHIFT * (level + 1))) << (SHIFT * (level + 1)) == row
-                and row + (1 << (SHIFT * (level + 1))) <= stop
-                and total + sums[level_start[level] + (row >> (SHIFT * (level + 1)))] < target
-            ):
+            while (row >> (shift + SHIFT)) << (shift + SHIFT) == row and row + (1 << (shift + SHIFT)) <= stop:
+                node = below[base + (row >> (shift + SHIFT))]
+                if total + node >= target:
+                    break
+                passed = node
+                shift += SHIFT
+                below = node_sum
+                base = level_start[level]
                 level += 1
-            if level > 0:
-                total += sums[level_start[level - 1] + (row >> (SHIFT * level))]
-                row += 1 << (SHIFT * level)
+            if shift > 0:
+                total += passed
+                row += 1 << shift
             else:
                 size = np.float64(sizes[row])
                 total += size if prices.size == 0 else prices[row] * size
                 row += 1
-        total = total_before(sizes, prices, sums, level_start, row, buffer)
-        proved = total >= target and (
-            row - 1 == first or total_before(sizes, prices, sums, level_start, row - 1, buffer) < target
-        )
+        total = total_before(sizes, prices, block_sum, node_sum, level_start, row, buffer)
+        proved = total >= target
+        if proved and row - 1 > first:
+            before = total_before(sizes, prices, block_sum, node_sum, level_start, row - 1, buffer)
+            proved = before < target
         if not proved:
-            row = find_crossing(sizes, prices, sums, level_start, target, first, stop, buffer) + 1
+            row = (
+                find_crossing(sizes, prices, block_sum, node_sum, level_start, target, first, stop, buffer)
+                + 1
+            )
             if row > stop:
                 return count
-            total = total_before(sizes, prices, sums, level_start, row, buffer)
+            total = total_before(sizes, prices, block_sum, node_sum, level_start, row, buffer)
         out[count] = row
         count += 1
     return count

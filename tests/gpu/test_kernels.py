@@ -145,10 +145,17 @@ def test_index_equals_the_cpus(device: Any, n: int, size: Any) -> None:
     price = made.price
     there = RangeIndex.build(made.time_ns, price, price, price, price, made.size).arrays
     high, low, total, first = map(device.download, GpuHistory(made, device).index)
-    np.testing.assert_array_equal(high, there.node_high)
-    np.testing.assert_array_equal(low, there.node_low)
-    np.testing.assert_array_equal(total, there.node_sum)
-    np.testing.assert_array_equal(first, there.node_first[: len(first)])
+    starts, complete = np.cumsum([0, *(-(-n // 64**level) for level in range(1, 12))]), n
+    for level in range(len(there.level_start)):  # the device keeps incomplete nodes too
+        start, complete = int(starts[level]), complete >> 6
+        if level == 0:
+            mine = (there.block_high, there.block_low, there.block_sum)
+        else:
+            here = slice(*there.level_start[level - 1 : level + 1])
+            mine = (there.node_high[here], there.node_low[here], there.node_sum[here])
+        for expected, kept in zip(mine, (high, low, total), strict=True):
+            np.testing.assert_array_equal(kept[start : start + complete], expected)
+    np.testing.assert_array_equal(first[: n >> 6], there.block_first)
 
 
 @pytest.mark.parametrize("way", ["read", "look up"])

@@ -254,3 +254,9 @@ def test_volume_bars_need_a_volume() -> None:
 def test_a_step_beyond_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="that float64 can count"):
         row_edges(Timeframe("volume", 1e-9), ticks_of(np.full(10, 1e9)), 0, 10)
+
+
+def test_value_bars_need_prices_of_at_least_zero() -> None:
+    price = np.where(np.arange(10_000) % 2, -37.63, 20.0)
+    with pytest.raises(ValueError, match=r"'2\$' must have prices of at least 0 to add up, got -37\.63"):
+        row_edges(Timeframe.parse("2$"), ticks_of(np.ones(10_000), price), 0, 10_000)
