@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kf_widget.history.bars import Bars
     from kf_widget.history.gpu_history import GpuHistory
     from kf_widget.history.index import RangeIndex
+    from kf_widget.history.levels import Level
     from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["Columns", "read_only"]
@@ -46,8 +48,10 @@ class Columns(ABC):
     close: Floats
     volume: npt.NDArray[Any] | None
     tz: str
+    levels: Mapping[int, Level]
 
     def __init__(self) -> None:
+        self.levels = {}
         self._index: RangeIndex | None = None
         self._index_lock = threading.Lock()
 

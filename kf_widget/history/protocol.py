@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from kf_widget.history.index import RangeIndex
+    from kf_widget.history.levels import Level
 
-__all__ = ["Floats", "History", "Int8s", "Ints"]
+__all__ = ["Floats", "Growing", "History", "Int8s", "Ints"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -34,6 +36,7 @@ class History(Protocol):
     tz : IANA name of the time zone it is shown in unless a chart says otherwise.
     price_step : smallest price increment seen, above 0; found from a sample of rows on first use.
     interval_ns : nominal length of a bar in ns; 0 for ticks.
+    levels : ready bars of its ticks by their length in ns; empty where there are none.
     """
 
     @property
@@ -58,4 +61,20 @@ class History(Protocol):
     def price_step(self) -> float: ...
     @property
     def interval_ns(self) -> int: ...
+    @property
+    def levels(self) -> Mapping[int, Level]: ...
     def __len__(self) -> int: ...
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """What hands out a history that grows at its end, for example a `TickStore`.
+
+    Rows are only ever added, and never before the last one in time.
+    """
+
+    def refresh(self) -> bool:
+        """Look for rows that were added; True where the next snapshot has more than the last."""
+
+    def snapshot(self) -> History:
+        """The rows known so far; a snapshot never changes, and each begins with the rows of the last."""
