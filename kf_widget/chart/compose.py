@@ -22,6 +22,7 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.timescale import TimeMark, time_marks
 from kf_widget.chart.view import Viewport
 from kf_widget.history.edges import floor_time
+from kf_widget.history.joined import joined_for
 from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["MARGIN_BOTTOM", "MARGIN_TOP", "Marks", "Measure", "Picture", "Style", "compose"]
@@ -186,8 +187,10 @@ def _last(subject: Subject, timeframe: str) -> tuple[float, bool] | None:
         return None
     rule = None if timeframe == TICKS else Timeframe.parse(timeframe)
     if rule is not None and rule.by_time:
-        start = floor_time(rule, subject.zone, history.time_ns[n - 1 :])
-        before = history.open[min(int(history.index.rows(start)[0]), n - 1)]
+        last_ns = history.time_ns[n - 1 :]
+        start = floor_time(rule, subject.zone, last_ns)
+        bars = joined_for(history, rule, subject.zone, int(start[0]), int(last_ns[0]))
+        before = bars.opens(bars.rows(start))[0]
     elif n > 1 and history.kind == "ticks":
         before = history.close[n - 2]
     else:

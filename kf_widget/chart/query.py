@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from kf_widget.chart.layout import Layout
 from kf_widget.chart.resolution import TICKS, shown_ns
 from kf_widget.chart.subject import Subject
 from kf_widget.history.edges import ceil_time, floor_time, row_edges
+from kf_widget.history.joined import Joined, joined, joined_for
 from kf_widget.history.protocol import Floats, History, Ints
 from kf_widget.history.timeframe import Timeframe
 
@@ -44,6 +46,7 @@ class Columns:
     merged : whether pixel columns stand for several bars
     rising : float64 (n,), share of a column's bars that closed at or above their open, from evenly
         spaced ones where they are many; where not merged, 1 or 0; of single trades, 1 for bought
+    before : close of the row before the first; NaN where there is none
     """
 
     start_ns: Ints
@@ -58,6 +61,7 @@ class Columns:
     single: bool
     merged: bool
     rising: Floats
+    before: float = math.nan
 
     def __len__(self) -> int:
         return self.x0.size
@@ -91,7 +95,7 @@ def _pixel_times(subject: Subject, layout: Layout) -> Ints:
 
 
 def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
-    zone, axis, index = subject.zone, subject.axis, subject.history.index
+    zone, axis = subject.zone, subject.axis
     columns = _pixel_times(subject, layout)
     opens, closes = axis.pieces(int(layout.start), int(layout.stop) + 1)
     edges = np.concatenate((
@@ -103,13 +107,19 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     edges = np.unique(edges)
     if edges.size < 2:
         edges = np.append(edges, ceil_time(rule, zone, edges[-1:] + 1))
-    rows = index.rows(edges)
-    ohlc, volume, count = index.aggregate(rows)
+    history = joined_for(subject.history, rule, zone, int(edges[0]), int(edges[-1]))
+    rows = history.rows(edges)
+    bars = history.aggregate(rows)
     merged = shown_ns(subject, rule) < layout.ns_per_px
-    placed = _placed(subject, layout, edges, rows, ohlc, volume, count, str(rule), merged=merged)
+    placed = _placed(subject, layout, edges, history.ticks(rows), *bars, str(rule), merged=merged)
+    placed.before = _before(history, rows)
     if merged:
-        placed.rising = _rising_bars(subject, rule, placed)
+        placed.rising = _rising_bars(subject, history, rule, placed)
     return placed
+
+
+def _before(history: Joined, rows: Ints) -> float:
+    return float(history.closes(rows[:1] - 1)[0]) if rows[0] else math.nan
 
 
 def _row_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
@@ -125,18 +135,10 @@ def _row_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
         rows = np.unique(rows[np.minimum(at, rows.size - 1)])
     if rows.size < 2:
         rows = np.array([first, last], dtype=np.int64)
-    ohlc, volume, count = history.index.aggregate(rows)
-    return _placed(
-        subject,
-        layout,
-        _row_times(history.time_ns, rows),
-        rows,
-        ohlc,
-        volume,
-        count,
-        str(rule),
-        merged=merged,
-    )
+    times, bars = _row_times(history.time_ns, rows), history.index.aggregate(rows)
+    placed = _placed(subject, layout, times, rows, *bars, str(rule), merged=merged)
+    placed.before = _before(joined(history, 0), rows)
+    return placed
 
 
 def _rows(subject: Subject, layout: Layout) -> Columns:
@@ -175,6 +177,7 @@ def _rows(subject: Subject, layout: Layout) -> Columns:
         single=True,
         merged=False,
         rising=_rising(ohlc) if around else _directions(history, first, last),
+        before=float(history.close[first - 1]) if first else math.nan,
     )
 
 
@@ -197,16 +200,15 @@ def _rising_rows(history: History, columns: Columns) -> Floats:
     return share
 
 
-def _rising_bars(subject: Subject, rule: Timeframe, columns: Columns) -> Floats:
+def _rising_bars(subject: Subject, history: Joined, rule: Timeframe, columns: Columns) -> Floats:
     """Share of each column's bars that rose, from up to four of them; a column without any tells its own."""
-    history, index = subject.history, subject.history.index
     asked = (np.arange(_BARS_ASKED) + 0.5) / _BARS_ASKED
     span = (columns.stop_ns - columns.start_ns)[:, None]
     times = (columns.start_ns[:, None] + (asked * span).astype(np.int64)).ravel()
-    first = index.rows(floor_time(rule, subject.zone, times))
-    last = index.rows(ceil_time(rule, subject.zone, times + 1))
+    first = history.rows(floor_time(rule, subject.zone, times))
+    last = history.rows(ceil_time(rule, subject.zone, times + 1))
     traded = (last > first).reshape(-1, _BARS_ASKED)
-    rose = history.close[last - 1] >= history.open[np.minimum(first, len(history) - 1)]
+    rose = history.closes(np.maximum(last - 1, 0)) >= history.opens(np.minimum(first, len(history) - 1))
     known = traded.sum(axis=1)
     share = (rose.reshape(-1, _BARS_ASKED) & traded).sum(axis=1) / np.maximum(known, 1)
     shares: Floats = np.where(known > 0, share, columns.rising)

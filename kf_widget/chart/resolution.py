@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from kf_widget.chart.subject import Subject
+from kf_widget.history.levels import MINUTE_NS
+from kf_widget.history.protocol import History, Ints
 from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["AUTO", "LADDER", "TICKS", "resolve", "shown_ns"]
@@ -52,9 +56,7 @@ def resolve(subject: Subject, timeframe: str, start: int, stop: int, width_css: 
     if history.interval_ns:
         ticks_ns = history.interval_ns
     else:
-        edges = subject.axis.to_ns([start, stop])
-        first, last = history.index.rows(edges)
-        if last - first <= width_css / MIN_TICK_CSS:
+        if _few_ticks(history, subject.axis.to_ns([start, stop]), width_css / MIN_TICK_CSS):
             return TICKS
         ticks_ns = 0
     wanted_ns = (stop - start) * MIN_BAR_CSS / max(1.0, width_css)
@@ -62,3 +64,15 @@ def resolve(subject: Subject, timeframe: str, start: int, stop: int, width_css: 
         if shown_ns(subject, rule) >= wanted_ns and rule.nominal_ns >= ticks_ns:
             return TICKS if rule.nominal_ns == ticks_ns else str(rule)
     return str(_ladder()[-1]) if ticks_ns <= _ladder()[-1].nominal_ns else TICKS
+
+
+def _few_ticks(history: History, edges: Ints, most: float) -> bool:
+    """Whether there are at most so many ticks between two instants; where levels tell, no tick is read."""
+    minute = history.levels.get(MINUTE_NS)
+    if minute is not None:
+        inside = (edges + np.array([MINUTE_NS - 1, 0])) // MINUTE_NS * MINUTE_NS
+        bars = minute.bars.index.rows(inside)
+        if minute.first_row[bars[1]] - minute.first_row[bars[0]] > most:
+            return False
+    first, last = history.index.rows(edges)
+    return bool(last - first <= most)

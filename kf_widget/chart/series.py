@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -140,8 +141,7 @@ def _hollow(drawing: Drawing) -> list[Mark]:
     before = np.empty(len(columns))
     before[1:] = columns.ohlc[:-1, 3]
     if len(columns):
-        row = int(columns.rows[0])
-        before[0] = drawing.history.close[row - 1] if row else columns.ohlc[0, 0]
+        before[0] = columns.ohlc[0, 0] if math.isnan(columns.before) else columns.before
     up = (columns.ohlc[:, 3] >= before).astype(np.uint8)
     lower, holes = boxes(len(columns)), boxes(len(columns))
     filled = columns.ohlc[:, 3] < columns.ohlc[:, 0]

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 
 from kf_widget.chart.timeaxis import TimeAxis
+from kf_widget.history.joined import joined
 from kf_widget.history.protocol import History
 from kf_widget.history.zones import Zone
 
@@ -36,5 +37,5 @@ class Subject:
         """Highest and lowest price of the whole history; (1, 1) where it is empty."""
         if not len(self.history):
             return 1.0, 1.0
-        high, low = self.history.index.extremes(0, len(self.history))
+        high, low = joined(self.history).extremes()
         return float(high), float(low)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from kf_widget.chart import timeaxis_kernels as kernels
+from kf_widget.chart.gaps import closed_hours, first_ns, gap_threshold
 from kf_widget.history.protocol import History, Ints
 
 __all__ = ["TimeAxis"]
@@ -17,9 +19,35 @@ _SECOND = 10**9
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-_LEAST_GAP = 30 * _MINUTE
 _LAST_NS = 2**63 - 2
-_SAMPLE_RUNS, _SAMPLE_ROWS = 64, 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the verdicts of an axis rest on.
+
+    cuts : whether gaps are cut at all
+    rows, first_ns, last_ns : of the history; times of its first and last row
+    threshold_ns : gaps longer than this are cut
+    measured_rows : how many rows there were when that was measured
+    """
+
+    cuts: bool
+    rows: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    threshold_ns: int = 0
+    measured_rows: int = 0
+
+    def grown(self, history: History) -> _Seen:
+        """The same of more rows; the threshold is measured anew when there are twice as many."""
+        rows, last_ns = len(history), int(history.time_ns[-1])
+        seen = replace(
+            self, rows=rows, first_ns=self.first_ns if self.rows else first_ns(history), last_ns=last_ns
+        )
+        if not self.cuts or rows < 2 * self.measured_rows:
+            return seen
+        return replace(seen, threshold_ns=gap_threshold(history), measured_rows=rows)
 
 
 class TimeAxis:
@@ -43,6 +71,8 @@ class TimeAxis:
     first and after the last interval the axis goes on as if it were open.
     """
 
+    _seen: _Seen | None = None
+
     def __init__(self, open_ns: Ints, close_ns: Ints, data: tuple[int, int] | None = None) -> None:
         open_ns = np.array(open_ns, dtype=np.int64)
         close_ns = np.array(close_ns, dtype=np.int64)
@@ -63,40 +93,85 @@ class TimeAxis:
         """Axis on which the hours without trades take no room.
 
         Ticks: a gap is cut where it is longer than 30 minutes and than 50 times the median time
-        between two ticks; an interval is widened to whole minutes. Bars: where starts are further
-        apart than 30 minutes and twice their length, or 1.01 times for daily bars; the last bar
-        before a gap keeps its length.
+        between two ticks, told to the minute; an interval is widened to whole minutes. Bars: where
+        starts are further apart than 30 minutes and twice their length, or 1.01 times for daily bars;
+        the last bar before a gap keeps its length.
 
-        Cost: one load per 64 rows.
+        Cost: one load per 64 rows; with a minute level, one per 64 of its bars.
         """
-        time_ns = history.time_ns
-        if len(time_ns) < 2 or time_ns[0] == time_ns[-1]:
-            return cls.clock(history)
-        interval_ns = history.interval_ns if history.kind == "bars" else 0
-        if interval_ns:
-            daily = 20 * _HOUR <= interval_ns <= 28 * _HOUR
-            threshold = max(_LEAST_GAP, interval_ns * 101 // 100 if daily else 2 * interval_ns)
+        if len(history) < 2 or first_ns(history) == history.time_ns[-1]:
+            return cls._clock(history, cuts=True)
+        seen = _Seen(cuts=True).grown(history)
+        closes, opens = closed_hours(history, seen.threshold_ns)
+        start, stop = seen.first_ns, seen.last_ns
+        if history.kind == "ticks":
+            start, stop = start - start % _MINUTE, stop - stop % _MINUTE + _MINUTE
         else:
-            threshold = max(_LEAST_GAP, 50 * _median_active_gap(time_ns))
-        rows = _gaps(time_ns, threshold)
-        first = time_ns[np.concatenate(([0], rows))]
-        last = time_ns[np.concatenate((rows - 1, [len(time_ns) - 1]))]
-        if interval_ns:
-            return cls(first, last + interval_ns, (int(first[0]), int(last[-1]) + interval_ns))
-        data = (int(first[0]), int(last[-1]) + 1)
-        return cls(first - first % _MINUTE, last - last % _MINUTE + _MINUTE, data)
+            stop += history.interval_ns
+        return cls._of(history, np.append(start, opens), np.append(closes, stop), seen)
 
     @classmethod
     def clock(cls, history: History) -> TimeAxis:
         """Axis of the wall clock: one open interval from the first row to the last, a second at least."""
-        time_ns = history.time_ns
-        if not len(time_ns):
-            return cls(np.array([0]), np.array([_SECOND]))
-        first = int(time_ns[0])
-        end = int(time_ns[-1]) + (max(1, history.interval_ns) if history.kind == "bars" else 1)
+        return cls._clock(history, cuts=False)
+
+    @classmethod
+    def _clock(cls, history: History, *, cuts: bool) -> TimeAxis:
+        if not len(history):
+            return cls._of(history, np.array([0]), np.array([_SECOND]), _Seen(cuts))
+        seen = _Seen(cuts).grown(history)
+        first, end = seen.first_ns, _end(history, seen)
         if end - first < 2:
             first, end = first - _SECOND // 2, first + _SECOND // 2
-        return cls(np.array([first]), np.array([end]))
+        return cls._of(history, np.array([first]), np.array([end]), seen)
+
+    @classmethod
+    def _of(cls, history: History, open_ns: Ints, close_ns: Ints, seen: _Seen) -> TimeAxis:
+        whole = not seen.rows or seen.last_ns == seen.first_ns
+        axis = cls(open_ns, close_ns, None if whole else (seen.first_ns, _end(history, seen)))
+        axis._seen = seen
+        return axis
+
+    def extended(self, history: History) -> TimeAxis:
+        """The axis of a history that has grown: what was an instant's position stays its position.
+
+        A gap is judged once, when the row after it comes; the threshold is measured anew when the rows
+        have doubled, and holds for the gaps to come.
+
+        Parameters
+        ----------
+        history : begins with the rows that this axis was made of.
+
+        Raises
+        ------
+        ValueError : this axis was not made of a history.
+
+        Cost: one load per 64 new rows, and a copy of the intervals.
+        """
+        seen = self._seen
+        if seen is None:
+            raise ValueError(
+                "TimeAxis: extended must start from the axis of a history, got one of given intervals."
+                " Make it by TimeAxis.trading or TimeAxis.clock."
+            )
+        if len(history) <= seen.rows:
+            return self
+        if not seen.rows:
+            return TimeAxis.trading(history) if seen.cuts else TimeAxis.clock(history)
+        grown = seen.grown(history)
+        end = _end(history, grown)
+        closes = opens = np.empty(0, dtype=np.int64)
+        if seen.cuts:
+            closes, opens = closed_hours(history, grown.threshold_ns, seen.rows)
+            if history.kind == "ticks":
+                end += -end % _MINUTE
+        ends = np.concatenate((self.close_ns[:-1], closes, [end]))
+        last = len(self.close_ns) - 1
+        ends[last] = max(ends[last], self.close_ns[last])
+        axis = self._of(history, np.concatenate((self.open_ns, opens)), ends, grown)
+        if len(axis.close_ns) == last + 1 and (end - 1) // _DAY == (int(self.close_ns[last]) - 1) // _DAY:
+            axis.usual_open_ns = self.usual_open_ns  # a day is as long as usual until it is over
+        return axis
 
     def __repr__(self) -> str:
         opens, closes = (np.datetime64(int(ns), "ns") for ns in (self.open_ns[0], self.close_ns[-1]))
@@ -171,26 +246,9 @@ class TimeAxis:
         return round(day_ns), round(max(day_ns, week_ns))
 
 
-def _gaps(time_ns: Ints, threshold_ns: int) -> Ints:
-    """First row after each gap longer than the threshold."""
-    rows = np.empty(4096, dtype=np.int64)
-    found = kernels.find_gaps(time_ns, threshold_ns, rows)
-    if found > rows.size:
-        rows = np.empty(found, dtype=np.int64)
-        kernels.find_gaps(time_ns, threshold_ns, rows)
-    return rows[:found]
-
-
-def _median_active_gap(time_ns: Ints) -> int:
-    """Median time between two ticks that have different stamps, from a bounded sample of rows."""
-    n = len(time_ns)
-    if n <= _SAMPLE_RUNS * _SAMPLE_ROWS:
-        gaps = np.diff(time_ns)
-    else:
-        starts = np.linspace(0, n - _SAMPLE_ROWS, _SAMPLE_RUNS).astype(np.int64)
-        gaps = np.diff(time_ns[starts[:, None] + np.arange(_SAMPLE_ROWS)], axis=1).ravel()
-    gaps = gaps[gaps > 0]
-    return int(np.median(gaps)) if len(gaps) else 0
+def _end(history: History, seen: _Seen) -> int:
+    """Where the data ends: after the last tick, or with the last bar."""
+    return seen.last_ns + (max(1, history.interval_ns) if history.kind == "bars" else 1)
 
 
 def _by_day(open_ns: Ints, close_ns: Ints) -> tuple[Ints, Ints]:

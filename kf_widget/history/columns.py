@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.history.pricestep import price_step
+from kf_widget.history.pricestep import is_step, price_step
 from kf_widget.history.protocol import Floats, Ints
 
 if TYPE_CHECKING:
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from kf_widget.history.gpu_history import GpuHistory
     from kf_widget.history.index import RangeIndex
     from kf_widget.history.levels import Level
+    from kf_widget.history.protocol import History
     from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["Columns", "read_only"]
+
+_ENOUGH_BARS = 4096
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -73,8 +76,22 @@ class Columns(ABC):
 
     @cached_property
     def price_step(self) -> float:
-        """Smallest price increment seen in a sample of the closes, for example 0.25 or 0.01."""
-        return price_step(self.close)
+        """Smallest price increment seen in a sample of the closes, for example 0.25 or 0.01.
+
+        Of a history with levels, the closes of its finest bars.
+        """
+        bars = self.levels[min(self.levels)].bars if self.levels else None
+        return price_step(self.close if bars is None or len(bars) < _ENOUGH_BARS else bars.close)
+
+    def inherit(self, before: History) -> None:
+        """Take over what is known of the rows that both begin with, so that growth costs O(new rows)."""
+        from kf_widget.history.edges import inherit_sums
+
+        step = vars(before).get("price_step")
+        new = self.close[len(before) :]
+        if step is not None and is_step(new[:: len(new) // 4096 + 1], step):
+            self.price_step = step
+        inherit_sums(before.index, self.index)
 
     def resample(self, timeframe: str | Timeframe, *, tz: str | None = None, backend: str = "auto") -> Bars:
         """Bars of another timeframe; only bars that hold rows.

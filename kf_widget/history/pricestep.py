@@ -8,7 +8,7 @@ import numpy as np
 
 from kf_widget.history.protocol import Floats
 
-__all__ = ["price_step"]
+__all__ = ["is_step", "price_step"]
 
 _RUNS, _RUN = 64, 64
 # A price may miss its multiple by this share of a step and still count as one: sums of 0.01 drift.
@@ -61,13 +61,10 @@ def price_step(price: Floats) -> float:
         single = len(seen) > 1 and bool(np.all(seen.astype(np.float32) == seen))
     whole = bool(np.all(seen == np.rint(seen)))
     noise = 2.0**-24 if single and not whole else 2.0**-50
-    misses = len(seen) // 50
     for step in _candidates(most):
         if largest / step > _MOST_STEPS or largest / step * noise > 0.1:
             break
-        steps = seen / step
-        off = np.abs(steps - np.rint(steps)) > _NOISE + noise * np.abs(steps)
-        if np.count_nonzero(off) <= misses:
+        if _multiples(seen, step, noise):
             return step
     with np.errstate(over="ignore"):
         moves = np.abs(np.diff(price[:: max(1, len(price) // 4096)]))
@@ -75,3 +72,16 @@ def price_step(price: Floats) -> float:
     usual = float(np.median(moves)) if len(moves) else 0.0
     finest = 8 * float(np.spacing(largest))
     return float(10.0 ** math.ceil(math.log10(max(usual / 100, finest, 1e-300))))
+
+
+def is_step(price: Floats, step: float) -> bool:
+    """Whether prices are multiples of a step that was found before; 98 % of more than 49 are enough."""
+    seen = np.unique(price)
+    single = bool(np.all(seen.astype(np.float32) == seen)) and not bool(np.all(seen == np.rint(seen)))
+    return _multiples(seen, step, 2.0**-24 if single else 2.0**-50)
+
+
+def _multiples(seen: Floats, step: float, noise: float) -> bool:
+    steps = seen / step
+    off = np.abs(steps - np.rint(steps)) > _NOISE + noise * np.abs(steps)
+    return int(np.count_nonzero(off)) <= len(seen) // 50

@@ -11,6 +11,7 @@ from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.choices import choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
+from kf_widget.history.joined import Part, joined_for
 from kf_widget.history.scan_kernels import count_bars, scan_bars, scan_edges
 from kf_widget.threads import split, spread
 
@@ -39,7 +40,8 @@ def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = 
     timeframe : what cuts; time kinds cut by the clock of `zone`, others from the start of the history.
     zone : time zone of the days and of the result.
     backend : "auto" takes the way that is fastest on this machine by what `run_autotune` measured, or by
-        what is usual; "cpu" leaves the GPU out, "gpu" insists on it. The result is the same bit for bit.
+        what is usual; "cpu" leaves the GPU out, "gpu" insists on it. The result is the same bit for bit;
+        where "auto" and "cpu" read the bars of the history's levels, volumes differ by rounding (1e-15).
 
     Raises
     ------
@@ -63,7 +65,7 @@ def bars_of(history: History, timeframe: Timeframe, zone: Zone, columns: BarColu
 
     counted = getattr(history, "count", None)
     if counted is not None and len(columns.counts):
-        columns = columns._replace(counts=_merged(counted, columns.counts))
+        columns = columns._replace(counts=_added(counted, columns.counts))
     time_ns, open, high, low, close, volume, count = columns
     return Bars.from_columns(
         time_ns,
@@ -87,6 +89,11 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
     n_rows = len(history)
     if not n_rows:
         return _empty(0)
+    if timeframe.by_time and history.levels:
+        finest = history.levels[min(history.levels)]
+        rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(history.time_ns[-1]) + 1)
+        if not rows.plain:
+            return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
     edges = None
     if timeframe.by_time:
         n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
@@ -103,6 +110,54 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
         if way == "index"
         else scan_columns(history, timeframe, zone, edges)
     )
+
+
+def _of_part(part: Part, timeframe: Timeframe, zone: Zone) -> BarColumns:
+    """Columns of the bars of some rows of a level, or of the ticks after it; the counts are of ticks."""
+    history, first_row = part.history, part.first_row
+    if (part.start, part.stop) != (0, len(history)):
+        history = _slice(history, part.start, part.stop)
+    columns = _columns(history, timeframe, zone, False)
+    if first_row is not None:
+        ends = first_row[part.start + np.concatenate(([0], np.cumsum(columns.counts)))]
+        columns = columns._replace(counts=np.diff(ends))
+    return columns
+
+
+def _slice(history: History, start: int, stop: int) -> History:
+    from kf_widget.history.bars import Bars
+    from kf_widget.history.ticks import Ticks
+
+    rows = slice(start, stop)
+    volume = None if history.volume is None else history.volume[rows]
+    if history.kind == "ticks":
+        return Ticks.from_columns(history.time_ns[rows], history.close[rows], volume)
+    return Bars.from_columns(
+        history.time_ns[rows],
+        history.open[rows],
+        history.high[rows],
+        history.low[rows],
+        history.close[rows],
+        volume,
+        interval_ns=history.interval_ns,
+    )
+
+
+def _merged(parts: list[BarColumns]) -> BarColumns:
+    """The bars of all parts; one that begins in a part and goes on in the next is made whole."""
+    whole = BarColumns._make(map(np.concatenate, zip(*parts, strict=True)))
+    kept = np.ones(len(whole.time_ns), dtype=np.bool_)
+    end = 0
+    for part in parts[:-1]:
+        end += len(part.time_ns)
+        if 0 < end < len(kept) and whole.time_ns[end] == whole.time_ns[end - 1]:
+            kept[end - 1] = False
+            whole.open[end] = whole.open[end - 1]
+            whole.high[end] = max(whole.high[end - 1 : end + 1])
+            whole.low[end] = min(whole.low[end - 1 : end + 1])
+            whole.volume[end] += whole.volume[end - 1]
+            whole.counts[end] += whole.counts[end - 1]
+    return whole if kept.all() else BarColumns._make(column[kept] for column in whole)
 
 
 def index_columns(
@@ -190,7 +245,7 @@ def _scratch() -> tuple[Floats, Floats, Ints]:
     return np.empty(64), np.empty((_LEVELS, 64)), np.zeros(_LEVELS, np.int64)
 
 
-def _merged(counted: Ints, rows: Ints) -> Ints:
+def _added(counted: Ints, rows: Ints) -> Ints:
     """Counts of the merged bars: whole numbers, so running sums are exact."""
     totals = np.concatenate([[0], np.cumsum(counted)])
     stops = np.cumsum(rows)

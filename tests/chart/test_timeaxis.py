@@ -176,7 +176,7 @@ def test_gaps_are_those_a_plain_search_finds(steps: list[int], dense: int) -> No
 
 
 def test_more_gaps_than_the_first_guess_holds() -> None:
-    bursts = ns("1990-01-01") + np.arange(6000)[:, None] * DAY + np.arange(3) * SECOND
+    bursts = ns("1990-01-01") + np.arange(6000)[:, None] * DAY + np.arange(100) * SECOND // 2
     axis = TimeAxis.trading(ticks(bursts.ravel()))
     assert len(axis.open_ns) == 6000
     assert (axis.close_ns - axis.open_ns == MINUTE).all()
