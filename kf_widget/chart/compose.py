@@ -168,8 +168,18 @@ def _prices(subject: Subject, viewport: Viewport, style: Style, high: float, low
         bottom, top = viewport.price
         return PriceScale(kind if bottom > 0 else "linear", top, bottom)
     if math.isnan(high):
-        high, low = subject.high_low
+        high = low = _standing(subject, viewport)
     return autoscale(high, low, kind, subject.history.price_step, MARGIN_TOP, MARGIN_BOTTOM)
+
+
+def _standing(subject: Subject, viewport: Viewport) -> float:
+    """Price that stands where nothing trades in view: the last before it, else the first of all."""
+    history = subject.history
+    if not len(history):
+        return 1.0
+    stop_ns = np.array([subject.axis.to_ns(viewport.stop)], dtype=np.int64)
+    before = int(history.index.rows(stop_ns)[0]) - 1
+    return float(history.close[before] if before >= 0 else history.open[0])
 
 
 def _price_map(prices: PriceScale, height: int) -> PriceMap:

@@ -18,6 +18,7 @@ from kf_widget.history.bars import Bars
 from kf_widget.history.protocol import Floats, History, Ints
 from kf_widget.history.resample import resample
 from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
 
 __all__ = ["PATH_TYPES", "Path", "box_of", "path_of"]
 
@@ -200,7 +201,7 @@ def box_of(subject: Subject, timeframe: str, *, automatic: bool = True) -> float
         timeframe = _coarse_enough(subject, timeframe)
     with _lock:
         boxes = _boxes.setdefault(history, {})
-        kept = boxes.get((timeframe, subject.zone.name))
+        kept = boxes.get((timeframe, subject.zone))
     if kept is not None and kept[0] * 2 > len(history):  # no jump while rows are appended
         return kept[1]
     bars: History = history
@@ -212,11 +213,11 @@ def box_of(subject: Subject, timeframe: str, *, automatic: bool = True) -> float
     least = max(history.price_step, 1e-9 * max(abs(high), abs(low)), 1e-5 * (high - low))
     box = max(_BOX_SHARE * span, least)
     with _lock:
-        boxes[timeframe, subject.zone.name] = (len(history), box)
+        boxes[timeframe, subject.zone] = (len(history), box)
     return box
 
 
-_boxes: weakref.WeakKeyDictionary[History, dict[tuple[str, str], tuple[int, float]]] = (
+_boxes: weakref.WeakKeyDictionary[History, dict[tuple[str, Zone], tuple[int, float]]] = (
     weakref.WeakKeyDictionary()
 )
 

@@ -46,12 +46,18 @@ def read_out(columns: Columns, zone: Zone) -> Readout:
     floats[2:6] = (columns.ohlc - base).T
     floats[6] = columns.volume
     local = zone.local_ns(columns.start_ns) if n else columns.start_ns
+    if zone.day_ns and _by_day(columns.timeframe):  # a day is called by its trading date
+        local = local + zone.day_ns
     day, in_day = np.divmod(local, _DAY_NS)
     ms, ns = np.divmod(in_day, 10**6)
     table[7] = day
     table[8] = ms
     table[9] = ns
     return Readout(base, n, _time_format(columns, ms, ns), table.tobytes())
+
+
+def _by_day(timeframe: str) -> bool:
+    return timeframe != TICKS and Timeframe.parse(timeframe).nominal_ns >= _DAY_NS
 
 
 def _time_format(columns: Columns, ms: np.ndarray, ns: np.ndarray) -> str:

@@ -27,10 +27,15 @@ class Subject:
     zone: Zone
 
     @classmethod
-    def of(cls, history: History, tz: str | None = None, time_axis: str = "trading") -> Subject:
-        """Chart `history` in time zone `tz` (its own by default) on a "trading" or "clock" axis."""
+    def of(
+        cls, history: History, tz: str | None = None, time_axis: str = "trading", session: str | None = None
+    ) -> Subject:
+        """Chart `history` in time zone `tz` (its own by default) on a "trading" or "clock" axis.
+
+        `session` is the local time at which a trading day begins, midnight by default.
+        """
         axis = TimeAxis.clock(history) if time_axis == "clock" else TimeAxis.trading(history)
-        return cls(history, axis, Zone.of(tz or history.tz))
+        return cls(history, axis, Zone.of(tz or history.tz, session))
 
     @functools.cached_property
     def high_low(self) -> tuple[float, float]:

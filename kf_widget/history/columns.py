@@ -93,13 +93,22 @@ class Columns(ABC):
             self.price_step = step
         inherit_sums(before.index, self.index)
 
-    def resample(self, timeframe: str | Timeframe, *, tz: str | None = None, backend: str = "auto") -> Bars:
+    def resample(
+        self,
+        timeframe: str | Timeframe,
+        *,
+        tz: str | None = None,
+        session: str | None = None,
+        backend: str = "auto",
+    ) -> Bars:
         """Bars of another timeframe; only bars that hold rows.
 
         Parameters
         ----------
         timeframe : for example "1s", "5m", "4h", "1D", "1W", "1M", "100t".
         tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
+        session : local time at which a trading day begins, as "17:00" (a session that opens at noon or
+            later is that of the next date); midnight by default.
         backend : "auto", "cpu" or "gpu"; the result is the same. What `run_autotune` measured on this
             machine tells "auto" which way is the fastest.
         """
@@ -107,7 +116,7 @@ class Columns(ABC):
         from kf_widget.history.timeframe import Timeframe
         from kf_widget.history.zones import Zone
 
-        zone = Zone.of(tz or self.tz)
+        zone = Zone.of(tz or self.tz, session)
         return resample(self, Timeframe.parse(timeframe), zone, backend)
 
     def to_gpu(self) -> GpuHistory:

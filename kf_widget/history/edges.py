@@ -60,7 +60,7 @@ def calendar_rule(
     reach = 2 * timeframe.nominal_ns + 3 * _DAY_NS
     first = max(int(start_ns) - reach, -_TIME_LIMIT)
     last = min(int(stop_ns) + reach, _TIME_LIMIT)
-    from_ns, offset_ns = zone.table(first, last)
+    from_ns, offset_ns = zone.calendar(first, last)
     return _KINDS[timeframe.kind], int(timeframe.step), from_ns, offset_ns
 
 
@@ -78,6 +78,7 @@ def time_edges(timeframe: Timeframe, zone: Zone, start_ns: int, stop_ns: int) ->
     An intraday bar is the longest run of instants that share a label: local time floored to the step
     since local midnight. So bars begin anew each day, and where the clock goes back within a bar, that
     bar is longer. Day, week (from Monday) and month bars begin with the first instant of a local date.
+    In a zone with a session all of this holds for the time of its trading day.
 
     Parameters
     ----------

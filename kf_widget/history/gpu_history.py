@@ -92,17 +92,20 @@ class GpuHistory:
         columns = {id(column): column for column in (self._time_ns, *self.columns_there[:5])}
         return sum(int(column.nbytes) for column in columns.values() if column is not None)
 
-    def resample(self, timeframe: str | Timeframe, *, tz: str | None = None) -> Bars:
+    def resample(
+        self, timeframe: str | Timeframe, *, tz: str | None = None, session: str | None = None
+    ) -> Bars:
         """Bars of another timeframe, the same bit for bit as those of ``history.resample``.
 
         Parameters
         ----------
         timeframe : for example "1s", "5m", "4h", "1D", "100t", "500v", "1e6$".
         tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
+        session : local time at which a trading day begins, as "17:00"; midnight by default.
         """
         from kf_widget.history.resample import bars_of
 
-        timeframe, zone = Timeframe.parse(timeframe), Zone.of(tz or self._history.tz)
+        timeframe, zone = Timeframe.parse(timeframe), Zone.of(tz or self._history.tz, session)
         try:
             columns = self.columns(timeframe, zone)
         except self._device.out_of_memory:

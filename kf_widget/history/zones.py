@@ -20,6 +20,7 @@ _CHUNK_S = 366 * _DAY_S
 # int64 nanoseconds reach from 1677-09-21 to 2262-04-11; the table stops a little inside.
 _FIRST_S = -9_223_286_400
 _LAST_S = 9_223_286_400
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _FIXED = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})")
 
 
@@ -29,10 +30,15 @@ class Zone:
     Attributes
     ----------
     name : IANA name, or a fixed offset as "+05:30".
+    session : local time at which a trading day begins, as "17:00"; "" for midnight.
+    day_ns : what is added to local time to get the time of its trading day: minus the session's
+        open before noon; from noon on the session is that of the next date.
     """
 
-    def __init__(self, name: str, rules: tzinfo) -> None:
+    def __init__(self, name: str, rules: tzinfo, session: str = "") -> None:
         self.name = name
+        self.session = session
+        self.day_ns = _day_ns(session)
         self._rules = rules
         self._lock = threading.Lock()
         self._covered = (0, 0)
@@ -41,15 +47,18 @@ class Zone:
         self._arrays = (np.empty(0, np.int64), np.empty(0, np.int64))
 
     @staticmethod
-    def of(name: str | Zone) -> Zone:
-        """The zone of a name, for example "America/Chicago"; ValueError with close matches otherwise."""
-        return name if isinstance(name, Zone) else _zone(name)
+    def of(name: str | Zone, session: str | None = None) -> Zone:
+        """The zone of a name, for example "America/Chicago"; ValueError with close matches otherwise.
+
+        `session` is the local time, "HH:MM", at which its trading days begin; midnight by default.
+        """
+        return name if isinstance(name, Zone) else _zone(name, session or "")
 
     def __repr__(self) -> str:
-        return f"Zone({self.name!r})"
+        return f"Zone({self.name!r}{f', {self.session!r}' if self.session else ''})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Zone.of, (self.name,))
+        return (Zone.of, (self.name, self.session))
 
     def table(self, start_ns: int, stop_ns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Offsets in force from `start_ns` to `stop_ns`.
@@ -71,6 +80,11 @@ class Zone:
         from_ns = from_ns[first:last].copy()
         from_ns[0] = start_ns
         return from_ns, offset_ns[first:last].copy()
+
+    def calendar(self, start_ns: int, stop_ns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """As `table`, but to the time of the trading day, whose midnight is the session's open."""
+        from_ns, offset_ns = self.table(start_ns, stop_ns)
+        return from_ns, offset_ns + self.day_ns
 
     def offset_at(self, time_ns: int) -> int:
         """Local time minus UTC at an instant, in nanoseconds."""
@@ -132,24 +146,36 @@ class Zone:
         return 0 if offset is None else round(offset.total_seconds())
 
 
+def _day_ns(session: str) -> int:
+    """Trading-day time minus local time for a session's open."""
+    if not session:
+        return 0
+    found = _CLOCK.fullmatch(session) if isinstance(session, str) else None
+    if found is None:
+        raise ValueError(f"session: must be a local time as '17:00', or '' for midnight, got {session!r}.")
+    open_ns = (int(found[1]) * 60 + int(found[2])) * 60 * _SECOND_NS
+    return -open_ns if int(found[1]) < 12 else _DAY_S * _SECOND_NS - open_ns
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @functools.cache
-def _zone(name: str) -> Zone:
+def _zone(name: str, session: str) -> Zone:
     if not isinstance(name, str):
         raise TypeError(f"time zone: name must be a str, got {type(name).__name__}. Try 'America/Chicago'.")
     if name in ("UTC", "Z"):
-        return Zone("UTC", UTC)
+        return Zone("UTC", UTC, session)
     if fixed := _FIXED.fullmatch(name):
         sign, hours, minutes = fixed.groups()
         offset = timedelta(hours=int(hours), minutes=int(minutes))
         if offset < timedelta(days=1):
-            return Zone(name, timezone(-offset if sign == "-" else offset))
+            return Zone(name, timezone(-offset if sign == "-" else offset), session)
     try:
-        return Zone(name, zoneinfo.ZoneInfo(name))
+        rules = zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(_unknown(name)) from None
+    return Zone(name, rules, session)
 
 
 def _unknown(name: str) -> str:

@@ -71,6 +71,8 @@ class Chart(anywidget.AnyWidget):
     timeframe : "auto", "ticks", or a timeframe such as "5m", "1D", "100t"; "auto" follows the zoom.
     theme : "auto" (follows JupyterLab), "classic", "modern", "tradingview" or "light".
     tz : IANA time zone of the axis and of calendar bars; the history's own by default.
+    session : local time at which a trading day begins, as "17:00"; midnight by default. Day and longer bars
+        begin there, and intraday bars anew each day.
     height : CSS pixels of the widget, 150 to 4,000.
     chart_type : "candle", "bars", "line", "area", "hollow", "heikin_ashi", "renko", "pnf" (point &
         figure) or "range" (range bars). The last three are cut by the way prices took from the start of
@@ -92,6 +94,7 @@ class Chart(anywidget.AnyWidget):
     price_scale = traitlets.Unicode("linear").tag(sync=True)
     time_axis = traitlets.Unicode("trading").tag(sync=True)
     tz = traitlets.Unicode("").tag(sync=True)
+    session = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(520).tag(sync=True)
     box_size = traitlets.Float(0.0, help="0 for the default").tag(sync=True)
     reversal = traitlets.Int(3).tag(sync=True)
@@ -105,6 +108,7 @@ class Chart(anywidget.AnyWidget):
         theme: str = "auto",
         *,
         tz: str | None = None,
+        session: str = "",
         height: int = 520,
         chart_type: str = "candle",
         price_scale: str = "linear",
@@ -122,6 +126,7 @@ class Chart(anywidget.AnyWidget):
             "price_scale": price_scale,
             "time_axis": time_axis,
             "tz": tz or history.tz,
+            "session": session,
             "height": height,
             "box_size": box_size or 0.0,
             "reversal": reversal,
@@ -130,7 +135,7 @@ class Chart(anywidget.AnyWidget):
             type(self)._esm = _script()
         super().__init__(**settings)
         self._conductor = Conductor(
-            Subject.of(history, self.tz, self.time_axis),
+            Subject.of(history, self.tz, self.time_axis, self.session),
             Style(
                 self.timeframe,
                 self.chart_type,
@@ -191,6 +196,10 @@ class Chart(anywidget.AnyWidget):
     def _check_tz(self, proposal: Any) -> str:
         return Zone.of(proposal["value"]).name
 
+    @traitlets.validate("session")
+    def _check_session(self, proposal: Any) -> str:
+        return Zone.of("UTC", proposal["value"]).session
+
     @traitlets.validate("height")
     def _check_height(self, proposal: Any) -> int:
         return min(max(int(proposal["value"]), 150), 4000)
@@ -200,10 +209,10 @@ class Chart(anywidget.AnyWidget):
         if self._conductor is not None:
             self._conductor.restyle(**{change["name"]: change["new"]})
 
-    @traitlets.observe("tz", "time_axis")
+    @traitlets.observe("tz", "time_axis", "session")
     def _recast(self, change: Any) -> None:
         if self._conductor is not None:
-            subject = Subject.of(self._open.subject.history, self.tz, self.time_axis)
+            subject = Subject.of(self._open.subject.history, self.tz, self.time_axis, self.session)
             self._conductor.recast(subject, self.time_axis)
 
     # Looking

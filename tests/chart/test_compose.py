@@ -108,3 +108,15 @@ def test_time_labels_are_whole_or_absent() -> None:
                 half = measure(text, mark.size_px, mark.weight) / 2
                 for edge in picture.layout.window:
                     assert not x - half < edge < x + half
+
+
+def test_a_quiet_view_is_scaled_to_the_price_that_stands() -> None:
+    time_ns = START + np.array([0, 1, 20 * MINUTE, 21 * MINUTE], dtype=np.int64)
+    ticks = Ticks.from_columns(time_ns, np.array([10.0, 500.25, 900.0, 901.0]))
+    subject = Subject.of(ticks, time_axis="clock")
+    first = subject.axis.to_axis(START + 5 * MINUTE)
+    picture = compose(subject, Viewport(first, first + MINUTE, None, 600, 300), BARE, measure)
+    assert picture.prices.bottom < 500.25 < picture.prices.top
+    assert picture.prices.top - picture.prices.bottom < 50
+    before = compose(subject, Viewport(-10 * MINUTE, -9 * MINUTE, None, 600, 300), BARE, measure)
+    assert before.prices.bottom < 10.0 < before.prices.top < 500
