@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextvars
 import functools
 import logging
 import math
@@ -100,6 +101,7 @@ class Chart(anywidget.AnyWidget):
     reversal = traitlets.Int(3).tag(sync=True)
     visible_range = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _conductor: Conductor | None = None
+    _asked: contextvars.Context | None = None
 
     def __init__(
         self,
@@ -403,7 +405,20 @@ class Chart(anywidget.AnyWidget):
         if self.comm is not None:
             self.send(content, list(buffers))
 
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        """Tell the browser something, as an answer to what it said last, on whatever thread this runs.
+
+        From ipykernel 7.4 on, what the browser says of a widget goes to the shell of the request that the
+        widget last answered. A frame from a rendering thread would answer the newest request of all, and
+        where that is a running cell, every later gesture would wait until the cell ends.
+        """
+        if self._asked is None:
+            super()._send(msg, buffers)
+        else:
+            self._asked.copy().run(super()._send, msg, buffers)
+
     def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        self._asked = contextvars.copy_context()
         if self._conductor is not None:
             self._conductor.handle(content)
 

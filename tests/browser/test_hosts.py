@@ -15,6 +15,27 @@ SETUP = """import kf_widget as kf
 ticks = kf.sample_ticks(100_000)
 chart = kf.Chart(ticks, time_axis="clock")"""
 SLEEP = "import time\ntime.sleep(600)"
+BUSY = "while True: pass"
+
+
+@pytest.mark.parametrize("cell", [SLEEP, BUSY], ids=["sleeping", "busy"])
+def test_frames_sent_while_a_cell_runs_leave_gestures_a_way_in(lab: Lab, cell: str) -> None:
+    later = "import threading\nthreading.Timer(3.0, lambda: chart.zoom('30D')).start()\n"
+    with lab.open([SETUP, "chart", "0"]) as notebook:
+        notebook.run_all()
+        view = notebook.view()
+        view.wait_exact()
+        shown = int(view.data["frame"])
+        notebook.set_source(2, later + cell)
+        notebook.run_cell(2, wait=False)
+        view.wait(f"e => Number(e.dataset.frame) > {shown}")  # nobody asked for this frame
+        assert notebook.running(2)
+        for key in ("ArrowLeft", "ArrowLeft", "+"):
+            gestures = view.gesture_seq
+            view.press(key)
+            view.wait_gesture(gestures, timeout_ms=20_000)
+        assert notebook.running(2), "the cell ended before the chart answered"
+        notebook.interrupt_cell(2)
 
 
 def test_chart_works_while_another_cell_runs(lab: Lab) -> None:
