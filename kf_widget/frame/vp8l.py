@@ -22,7 +22,7 @@ __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 _EFFORTS: dict[str, tuple[int, ...] | None] = {
     # depth, neighbours, careful parses before sorting, parses after it, groups, tile, step, tile sizes
     "fast": None,
-    "balanced": (8, 8, 0, 1, 4, 5, 2, 2),
+    "balanced": (8, 8, 1, 1, 4, 5, 2, 2),
     "best": (16, 8, 1, 1, 6, 5, 2, 2),
 }
 EFFORTS = tuple(_EFFORTS)

@@ -20,7 +20,11 @@ _FEW = 3200
 _VERY_FEW = 800
 """Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
 _SPARSE = 250
-"""Where a token stands for more pixels than this, a copy is sought at four times as many places."""
+"""Where a token stands for more pixels than this, a copy is sought at many more places."""
+_SPARSE_SHIFTS = 4
+"""Of such pictures tiles of so many sizes are tried."""
+_SPARSEST = 1200
+"""As `_SPARSE`, and then at four times as many places again."""
 _QUICK_DEPTH = 8
 _QUICK_NEIGHBOURS = 4
 
@@ -87,7 +91,8 @@ def encode_thorough(
     before, after : how often the pixels are cut so before the tiles are sorted, where the tokens are
         few, and at most after it
     groups : most groups of codes, up to `GROUPS`
-    shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all
+    shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all,
+        one where the tokens are many
 
     Returns
     -------
@@ -125,9 +130,11 @@ def encode_thorough(
     elif count < _FEW or count * 2 * _SPARSE < coded.size:
         depth, slack, trim, seeds = 2 * depth, 2 * BIT, 3, 2
     if count >= _FEW:
-        before = 0
+        before, shifts = 0, 1
     if count * _SPARSE < coded.size:
-        depth, near = widest, _fill_near(across, min(4 * neighbours, NEAR - 2), space.near)
+        depth = 4 * widest if count * _SPARSEST < coded.size else widest
+        near = _fill_near(across, NEAR - 2, space.near)
+        step, shifts = 1, _SPARSE_SHIFTS
     for turn in range(1 + before):
         if turn > 0:
             count = parse(coded, across, large, labels, space, near, depth, slack, trim, first)
