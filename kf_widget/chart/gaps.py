@@ -20,8 +20,8 @@ _RUNS, _ROWS = 64, 512
 
 def first_ns(history: History) -> int:
     """Time of the first row of a history that is not empty; where there are levels, no tick is read."""
-    times = history.index.arrays.node_first if history.levels else history.time_ns
-    return int(times[0])
+    blocks = history.index.arrays.block_first if history.levels else history.time_ns
+    return int(blocks[0] if len(blocks) else history.time_ns[0])
 
 
 def gap_threshold(history: History) -> int:
