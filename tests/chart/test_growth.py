@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 import itertools
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kf_widget.chart import passes
 from kf_widget.chart.path import carry_paths, path_of
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.timeaxis import TimeAxis
 from kf_widget.history.bars import Bars
 from kf_widget.history.edges import row_edges
 from kf_widget.history.levels import HOUR_NS, MINUTE_NS
+from kf_widget.history.protocol import Floats
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 
@@ -126,6 +129,26 @@ def test_a_path_that_went_on_equals_one_pass(
         assert getattr(path.bars, name).tolist() == getattr(whole.bars, name).tolist(), name
     assert path.stop_ns.tolist() == whole.stop_ns.tolist()
     assert path.rows.tolist() == whole.rows.tolist()
+
+
+def test_only_new_rows_are_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, begun = walk(4, 600), []
+    scan = passes.renko_bricks
+
+    def noted(price: Floats, first: int, *rest: Any) -> int:
+        begun.append((first, len(price)))
+        return int(scan(price, first, *rest))
+
+    monkeypatch.setattr(passes, "renko_bricks", noted)
+    history = first_rows(ticks, 100)
+    path_of(history, "renko", 0.5, 3)
+    for n in (101, 400, 600):
+        longer = first_rows(ticks, n)
+        carry_paths(history, longer)
+        history = longer
+        path_of(history, "renko", 0.5, 3)
+        path_of(history, "renko", 0.5, 3)
+    assert begun == [(0, 100), (100, 101), (101, 400), (400, 600)]
 
 
 @settings(max_examples=30)

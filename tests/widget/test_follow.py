@@ -114,9 +114,10 @@ def test_a_gesture_in_flight_is_followed_exactly(browser: Browser, source: Growi
     anchor = conductor.views["v"].anchors[browser.frames()[-1]["frame"]]
     source.append(3000)
     conductor.grow(source.snapshot())  # its frame has not been drawn when the gesture comes
-    browser.look(left - 0.2 * width, right - 0.2 * width)
-    wanted = anchor.start + (left - 0.2 * width) * anchor.span
+    browser.look(left + 0.2 * width, right + 0.2 * width)
+    wanted = anchor.start + (left + 0.2 * width) * anchor.span
     assert abs(conductor.window.start - wanted) <= 1
+    assert conductor.shows_newest
     grow(browser, source, 3000)
     assert abs(conductor.window.start - wanted) <= 1, "a moving window is the person's"
     assert browser.frames()[-1]["seq"] == browser.seq, "and new rows are drawn all the same"
