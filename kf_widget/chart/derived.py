@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,8 @@ __all__ = ["series_columns"]
 
 _LEAD = 64
 """Bars before the visible ones that Heikin-Ashi begins with: what came earlier weighs 2**-64."""
+_LEAD_BAR_PX = 64.0
+"""Wider bars are counted on wider px, so that looking back costs the same at every zoom."""
 _RISING_ASKED = 16
 
 
@@ -46,23 +49,26 @@ def _smoothed_columns(subject: Subject, layout: Layout, timeframe: str) -> Colum
     columns = visible_columns(subject, layout, timeframe)
     if columns.merged or not len(columns) or (columns.single and subject.history.kind == "ticks"):
         return columns
-    lead_px = int(_LEAD * float(np.median(columns.x1 - columns.x0))) + 1
+    bar_px = float(np.median(columns.x1 - columns.x0))
+    coarser = max(1.0, bar_px / _LEAD_BAR_PX)  # one bar may be wider than a million pictures
+    lead_px, width = int(_LEAD * bar_px / coarser) + 1, math.ceil(layout.plot[2] / coarser)
     for _ in range(5):  # bars without trades are not there: look back farther
+        ns_per_px = layout.ns_per_px * coarser
         wide = replace(
             layout,
-            start=layout.start - lead_px * layout.ns_per_px,
-            plot=(*layout.plot[:2], layout.plot[2] + lead_px, layout.plot[3]),
+            start=layout.start - lead_px * ns_per_px,
+            ns_per_px=ns_per_px,
+            plot=(*layout.plot[:2], width + lead_px, layout.plot[3]),
         )
         longer = visible_columns(subject, wide, timeframe)
-        lead = len(longer) - len(columns)
+        lead = int(np.searchsorted(longer.start_ns, columns.start_ns[0]))
         if longer.merged or lead >= _LEAD or (len(longer) and longer.rows[0] == 0):
             break
         lead_px *= 2
-    lead = max(0, len(longer) - len(columns))
     if longer.merged:
         longer, lead = columns, 0
     heikin_ashi(longer.ohlc, longer.ohlc)
-    columns.ohlc = longer.ohlc[lead:]
+    columns.ohlc = longer.ohlc[lead : lead + len(columns)]
     columns.rising = (columns.ohlc[:, 3] >= columns.ohlc[:, 0]).astype(np.float64)
     return columns
 

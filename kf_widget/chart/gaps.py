@@ -9,6 +9,7 @@ import numpy as np
 from kf_widget.chart.timeaxis_kernels import find_gaps
 from kf_widget.history.levels import MINUTE_NS, Level
 from kf_widget.history.protocol import History, Ints
+from kf_widget.history.run_kernels import SHIFT
 
 __all__ = ["closed_hours", "first_ns", "gap_threshold"]
 
@@ -16,12 +17,14 @@ _LEAST_GAP: Final = 30 * MINUTE_NS
 _HOUR: Final = 60 * MINUTE_NS
 _USUAL_GAPS: Final = 50
 _RUNS, _ROWS = 64, 512
+_MOST_WIDE: Final = 4096
+"""Where more blocks than this span a gap, one pass over all ticks is cheaper."""
 
 
 def first_ns(history: History) -> int:
     """Time of the first row of a history that is not empty; where there are levels, no tick is read."""
-    times = history.index.arrays.node_first if history.levels else history.time_ns
-    return int(times[0])
+    blocks = history.index.arrays.block_first if history.levels else history.time_ns
+    return int(blocks[0] if len(blocks) else history.time_ns[0])
 
 
 def gap_threshold(history: History) -> int:
@@ -54,6 +57,8 @@ def closed_hours(history: History, threshold_ns: int, start_row: int = 1) -> tup
         rows = _found(time_ns, threshold_ns)
         return time_ns[rows - 1] + history.interval_ns, time_ns[rows]
     minute = history.levels.get(MINUTE_NS)
+    if history.levels and minute is None and start_row == 1:
+        return _of_blocks(history, threshold_ns)
     if minute is None or start_row > 1:
         return _of_ticks(history.time_ns[start_row - 1 :], threshold_ns)
     closes, opens = zip(
@@ -68,6 +73,21 @@ def closed_hours(history: History, threshold_ns: int, start_row: int = 1) -> tup
 def _of_ticks(time_ns: Ints, threshold_ns: int) -> tuple[Ints, Ints]:
     rows = _found(time_ns, threshold_ns)
     return _minute(time_ns[rows - 1]) + MINUTE_NS, _minute(time_ns[rows])
+
+
+def _of_blocks(history: History, threshold_ns: int) -> tuple[Ints, Ints]:
+    """The same as `_of_ticks` of all ticks; only blocks that the index tells to span a gap are read."""
+    time_ns, first = history.time_ns, history.index.arrays.block_first
+    wide = _found(first, threshold_ns) - 1
+    if len(wide) > _MOST_WIDE:
+        return _of_ticks(time_ns, threshold_ns)
+    ends = [(block << SHIFT, (block + 1 << SHIFT) + 1) for block in wide.tolist()]
+    ends.append((max(len(first) - 1, 0) << SHIFT, len(time_ns)))
+    closes, opens = zip(
+        *(_of_ticks(time_ns[start:stop], threshold_ns) for start, stop in ends),
+        strict=True,
+    )
+    return np.concatenate(closes), np.concatenate(opens)
 
 
 def _of_level(minute: Level, time_ns: Ints, threshold_ns: int) -> tuple[Ints, Ints]:

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 
 from kf_widget.chart.timeaxis import TimeAxis
+from kf_widget.history.columns import Columns
 from kf_widget.history.joined import joined
 from kf_widget.history.protocol import History
 from kf_widget.history.zones import Zone
@@ -36,6 +37,17 @@ class Subject:
         """
         axis = TimeAxis.clock(history) if time_axis == "clock" else TimeAxis.trading(history)
         return cls(history, axis, Zone.of(tz or history.tz, session))
+
+    def grown(self, history: History) -> Subject:
+        """The same with rows added at its end; costs O(new rows). What was on the axis stays where it was.
+
+        Parameters
+        ----------
+        history : begins with the rows of the present one.
+        """
+        if isinstance(history, Columns):
+            history.inherit(self.history)
+        return Subject(history, self.axis.extended(history), self.zone)
 
     @functools.cached_property
     def high_low(self) -> tuple[float, float]:

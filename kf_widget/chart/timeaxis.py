@@ -97,7 +97,8 @@ class TimeAxis:
         starts are further apart than 30 minutes and twice their length, or 1.01 times for daily bars;
         the last bar before a gap keeps its length.
 
-        Cost: one load per 64 rows; with a minute level, one per 64 of its bars.
+        Cost: one load per 64 rows; with a minute level, one per 64 of its bars; with other levels, one
+        per 4,096 rows.
         """
         if len(history) < 2 or first_ns(history) == history.time_ns[-1]:
             return cls._clock(history, cuts=True)

@@ -32,6 +32,7 @@ __all__ = [
     "calendar_rule",
     "ceil_time",
     "floor_time",
+    "inherit_sums",
     "most_bars",
     "require_volume",
     "row_edges",
@@ -217,17 +218,35 @@ def _value_sums(index: RangeIndex) -> tuple[Floats, Floats]:
     """Sums of price times size, of blocks and of the levels above; kept as long as the index."""
     sums = _value_sums_of.get(index)
     if sums is None:
-        arrays = index.arrays
-        blocks, nodes = np.empty(arrays.block_sum.size), np.empty(arrays.node_sum.size)
-
-        def fill(start: int, stop: int) -> None:
-            build_products(arrays.volume, arrays.close, blocks, start, stop, np.empty(GROUP))
-
-        spread(fill, split(0, len(blocks), grain=_ROW_GRAIN // GROUP))
-        below = blocks
-        for start, stop in pairwise(arrays.level_start.tolist()):
-            here = nodes[start:stop]
-            build_sums(frozen(below), here, 0, stop - start, np.empty(GROUP))
-            below = here
-        sums = _value_sums_of[index] = (frozen(blocks), frozen(nodes))
+        sums = _value_sums_of[index] = _sum_values(index, None)
     return sums
+
+
+def inherit_sums(before: RangeIndex, index: RangeIndex) -> None:
+    """Extend the sums that `before` has, if any, to `index`, whose rows begin with its rows; O(new rows)."""
+    sums = _value_sums_of.get(before)
+    if sums is not None:
+        _value_sums_of[index] = _sum_values(index, (before.arrays.level_start, *sums))
+
+
+def _sum_values(index: RangeIndex, known: tuple[Ints, Floats, Floats] | None) -> tuple[Floats, Floats]:
+    """The sums, those of nodes that an index of fewer rows had copied: its level_start, blocks and nodes."""
+    arrays = index.arrays
+    blocks, nodes = np.empty(arrays.block_sum.size), np.empty(arrays.node_sum.size)
+    old_starts, old_blocks, old_nodes = known or (np.zeros(1, np.int64), blocks[:0], nodes[:0])
+    blocks[: len(old_blocks)] = old_blocks
+
+    def fill(start: int, stop: int) -> None:
+        build_products(arrays.volume, arrays.close, blocks, start, stop, np.empty(GROUP))
+
+    spread(fill, split(len(old_blocks), len(blocks), grain=_ROW_GRAIN // GROUP))
+    below = blocks
+    for level, (start, stop) in enumerate(pairwise(arrays.level_start.tolist())):
+        here = nodes[start:stop]
+        old = (
+            old_nodes[old_starts[level] : old_starts[level + 1]] if level + 1 < len(old_starts) else nodes[:0]
+        )
+        here[: len(old)] = old
+        build_sums(frozen(below), here, len(old), stop - start, np.empty(GROUP))
+        below = here
+    return frozen(blocks), frozen(nodes)

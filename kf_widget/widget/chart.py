@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anywidget
-import numpy as np
 import traitlets
 
 from kf_widget.chart.compose import Picture, Style
@@ -27,14 +26,16 @@ from kf_widget.chart.view import View, Viewport
 from kf_widget.errors import KfError
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.warm import warm_beside
-from kf_widget.history.columns import Columns
-from kf_widget.history.protocol import History
+from kf_widget.history.protocol import Growing, History
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 from kf_widget.widget.cells import adopt, current_cell
 from kf_widget.widget.conductor import Conductor
 from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of, write_whole
-from kf_widget.widget.window import Window
+from kf_widget.widget.follow import Follower
+from kf_widget.widget.source import as_history, growing
+from kf_widget.widget.stats import summary
+from kf_widget.widget.window import Window, at_end
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +69,7 @@ class Chart(anywidget.AnyWidget):
 
     Parameters
     ----------
-    history : Ticks or Bars, or any table that they take.
+    history : Ticks or Bars, or any table that they take; or a `TickStore`, which `follow` can follow.
     timeframe : "auto", "ticks", or a timeframe such as "5m", "1D", "100t"; "auto" follows the zoom.
     theme : "auto" (follows JupyterLab), "classic", "modern", "tradingview" or "light".
     tz : IANA time zone of the axis and of calendar bars; the history's own by default.
@@ -101,6 +102,8 @@ class Chart(anywidget.AnyWidget):
     reversal = traitlets.Int(3).tag(sync=True)
     visible_range = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _conductor: Conductor | None = None
+    _source: Growing | None = None
+    _follower: Follower | None = None
     _asked: contextvars.Context | None = None
 
     def __init__(
@@ -119,7 +122,9 @@ class Chart(anywidget.AnyWidget):
         reversal: int = 3,
     ) -> None:
         warm_beside()
-        history = _as_history(history)
+        if isinstance(history, Growing):
+            self._source, history = history, history.snapshot()
+        history = as_history(history)
         self._renderer = Renderer()
         settings = {
             "timeframe": str(timeframe),
@@ -288,6 +293,47 @@ class Chart(anywidget.AnyWidget):
         self._open.fit()
         self._keep_range()
 
+    def follow(self, source: Growing | None = None, on: bool = True) -> None:
+        """Keep up with rows that are appended, from a thread, an asyncio task or another process.
+
+        The right edge stays on the newest data. Who pans away from it is left alone while the chart still
+        grows; going back to the end (the End key) follows again.
+
+        Parameters
+        ----------
+        source : what grows: a `TickStore`, or anything with `refresh()` and `snapshot()`. By default the
+            one that the chart was made of.
+        on : False ends it.
+
+        Raises
+        ------
+        TypeError : there is nothing that grows.
+        ValueError : `source` does not begin with the rows that are charted.
+        """
+        conductor = self._open
+        if not on:
+            self._unfollow()
+            return
+        source = growing(self._source if source is None else source, self.history)
+        self._unfollow()
+        self._source = source
+        if not conductor.shows_newest:
+            conductor.look_at(at_end(conductor.window, conductor.subject.axis))
+        self._follower = Follower(source, conductor)
+        self._follower.look()
+        self._follower.start()
+        self._keep_range()
+
+    def _unfollow(self) -> None:
+        if self._follower is not None:
+            self._follower.stop()
+            self._follower = None
+
+    @property
+    def following(self) -> bool:
+        """Whether appended rows are taken in."""
+        return self._follower is not None and self._follower.alive
+
     def _keep_range(self) -> None:
         conductor = self._conductor
         if conductor is None:
@@ -384,20 +430,7 @@ class Chart(anywidget.AnyWidget):
         Keys: frames, sent_bytes, views, and for the last 4,096 frames p50/p95/p99 of kernel_ms (query
         to encoded), draw_ms, encode_ms, send_ms, answer_ms (sent to drawn), webp_bytes, readout_bytes.
         """
-        conductor = self._open
-        sent, answered = list(conductor.sent), list(conductor.answered_s)
-        result: dict[str, Any] = {
-            "frames": conductor.frames,
-            "sent_bytes": conductor.sent_bytes,
-            "views": len(conductor.views),
-        }
-        for key in ("kernel_s", "draw_s", "encode_s", "send_s", "webp_bytes", "readout_bytes"):
-            scale = 1000 if key.endswith("_s") else 1
-            result[key.replace("_s", "_ms") if scale > 1 else key] = _percentiles(
-                [entry[key] * scale for entry in sent]
-            )
-        result["answer_ms"] = _percentiles([value * 1000 for value in answered])
-        return result
+        return summary(self._open)
 
     # Jupyter
 
@@ -424,6 +457,8 @@ class Chart(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the chart everywhere and let go of its history; a second call does nothing."""
+        self._unfollow()
+        self._source = None
         if self._conductor is not None:
             self._send_frame({"type": "closed"}, [])
             self._conductor.close()
@@ -453,32 +488,9 @@ class Chart(anywidget.AnyWidget):
         return data, {**metadata, "image/png": {"alt": self._alt()}}
 
 
-def _as_history(history: Any) -> History:
-    """The history itself, or the ticks or bars of a table."""
-    if isinstance(history, Columns):
-        return cast(History, history)
-    from kf_widget.history.bars import Bars
-    from kf_widget.history.ticks import Ticks
-
-    try:
-        return Ticks(history)
-    except ValueError as no_ticks:
-        try:
-            return Bars(history)
-        except ValueError:
-            raise no_ticks from None
-
-
 def _check_size(width: int, height: int, ratio: float) -> None:
     for name, value in (("width", width), ("height", height)):
         if not 1 <= value <= 16_383:
             raise ValueError(f"Chart: {name} must be 1 to 16,383 px, got {value!r}.")
     if not 0.25 <= ratio <= 8:
         raise ValueError(f"Chart: ratio must be 0.25 to 8, got {ratio!r}.")
-
-
-def _percentiles(values: list[float]) -> dict[str, float]:
-    if not values:
-        return {}
-    p50, p95, p99 = np.percentile(values, [50, 95, 99])
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "p99": round(float(p99), 3)}

@@ -6,49 +6,34 @@ import itertools
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from kf_widget.chart.compose import Style
+from kf_widget.chart.path import PATH_TYPES, carry_paths
 from kf_widget.chart.readout import read_out
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme, theme_named
 from kf_widget.chart.view import Viewport
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.webp import vp8l_ready
+from kf_widget.history.protocol import History
 from kf_widget.widget import protocol as say
-from kf_widget.widget.scheduler import Job, Slots, submit
-from kf_widget.widget.window import Anchor, Window, clamped, fitted, moved
+from kf_widget.widget.scheduler import Job, submit
+from kf_widget.widget.views import SETTLED_OVERSCAN, View
+from kf_widget.widget.window import Anchor, Window, at_end, clamped, fitted, moved, slid
 
-__all__ = ["Conductor", "View"]
+__all__ = ["Conductor"]
 
-MOVING_OVERSCAN = 0.1
-SETTLED_OVERSCAN = 0.5
-MOVING_AREA_PX = 1_200_000
+SLOW_S = 1.0
+"""What need not follow each appended row, or costs more than a frame, follows this often."""
 _ANCHORS = 24
 _HISTORY = 4096
 _log = logging.getLogger("kf_widget")
 
 Send = Callable[[dict[str, Any], Sequence[bytes]], None]
-
-
-@dataclass(slots=True)
-class View:
-    """One rendered output of the chart. Sizes in CSS px; `seq` is its newest input."""
-
-    name: str
-    size: say.Resize
-    dark: bool
-    visible: bool = True
-    seq: int = 0
-    moving: bool = False
-    stale: bool = True
-    overview_stale: bool = True
-    slots: Slots = field(default_factory=Slots)
-    anchors: OrderedDict[int, Anchor] = field(default_factory=OrderedDict)
-    renderer: Renderer = field(default_factory=Renderer)
 
 
 class Conductor:
@@ -81,6 +66,10 @@ class Conductor:
         self.theme = theme
         self.time_axis = "trading"
         self.window = fitted(subject.axis)
+        self._edge: int | None = None
+        self._touch(subject.axis.stop)
+        self._grown = self._slid = False
+        self._slow_at = 0.0
         self.epoch = 0
         self.views: dict[str, View] = {}
         self.status = ""
@@ -105,6 +94,7 @@ class Conductor:
         """Show another window; gestures made against earlier frames no longer count."""
         with self._lock:
             self.window = clamped(window, self.subject.axis)
+            self._touch(self.subject.axis.stop)
             self._changed()
         self.request()
 
@@ -112,6 +102,7 @@ class Conductor:
         """Show the whole history."""
         with self._lock:
             self.window = fitted(self.subject.axis)
+            self._touch(self.subject.axis.stop)
             self._changed()
         self.request()
 
@@ -135,10 +126,75 @@ class Conductor:
             self.subject = subject
             self.time_axis = time_axis
             self.window = clamped(Window(start, max(stop, start + 1), self.window.price), subject.axis)
+            self._touch(subject.axis.stop)
             for view in self.views.values():
                 view.overview_stale = True
             self._changed()
         self.request()
+
+    # A history that grows
+
+    def _touch(self, newest: int) -> None:
+        """Remember whether the window shows the newest data, and goes with it from there on."""
+        self._edge = int(newest) if self.window.start < newest <= self.window.stop else None
+
+    @property
+    def shows_newest(self) -> bool:
+        """Whether the window goes with the newest data."""
+        return self._edge is not None
+
+    @property
+    def growth_s(self) -> float:
+        """Least seconds between two calls of `grow`: bars that are cut from the start cost more to extend."""
+        slow = self.style.chart_type in PATH_TYPES or self.style.timeframe.endswith("$")
+        return SLOW_S if slow else 0.0
+
+    def grow(self, history: History) -> None:
+        """Chart more rows of the same history. A window that shows its newest data goes with it.
+
+        No gesture in flight is dropped: positions on the axis stay what they were, and while a view is
+        moved by a person the window is theirs.
+
+        Parameters
+        ----------
+        history : begins with the rows of the present one.
+        """
+        before = self.subject
+        subject = before.grown(history)
+        carry_paths(before.history, history)
+        with self._lock:
+            if self._closed or self.subject is not before:  # cast anew meanwhile: the next call has its turn
+                return
+            self.subject = subject
+            span = self.window.stop - self.window.start
+            drawn = before.axis.stop <= self.window.stop + span * SETTLED_OVERSCAN
+            if self._edge is not None and not any(view.moving for view in self.views.values()):
+                px = max((view.plot_px for view in self.views.values() if view.visible), default=1)
+                held = self.window
+                self.window, self._edge = slid(held, self._edge, subject.axis.stop, span / px)
+                self._slid |= self.window != held
+            self._grown = True
+            for view in self.views.values():
+                view.stale |= drawn
+        self.request()
+
+    def tick(self) -> None:
+        """Bring up to date what follows growth slowly: the overview, and frames that show no new row."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._grown or now - self._slow_at < SLOW_S:
+                return
+            self._slow_at, self._grown = now, False
+            slid, self._slid = self._slid, False
+            for view in self.views.values():
+                view.stale = view.overview_stale = True
+        self.request()
+        if slid:
+            self._settled()
+
+    def tell(self, text: str) -> None:
+        """Show an error on every view."""
+        self._send({"type": "error", "view": None, "message": text}, [])
 
     def close(self) -> None:
         """Forget the views and the subject; later requests do nothing."""
@@ -197,16 +253,19 @@ class Conductor:
                 self._see(view, message.seq, message.moving)
                 anchor = view.anchors.get(message.frame)
                 if anchor is not None and message.epoch >= self.epoch:
-                    self._show(moved(anchor, message.x, message.y))
+                    self._show(moved(anchor, message.x, message.y), anchor.newest)
                 return not message.moving
             case say.Scrub():
                 self._answered(view, message.frame)
                 self._see(view, message.seq, message.moving)
                 if message.epoch >= self.epoch:
-                    whole = fitted(self.subject.axis)
+                    anchor = view.anchors.get(message.frame)
+                    axis = self.subject.axis
+                    whole = (anchor and anchor.whole) or fitted(axis)
                     span = whole.stop - whole.start
                     start, stop = (whole.start + int(fraction * span) for fraction in sorted(message.x))
-                    self._show(Window(start, max(stop, start + 1), self.window.price))
+                    newest = anchor.newest if anchor else axis.stop
+                    self._show(Window(start, max(stop, start + 1), self.window.price), newest)
                 return not message.moving
             case say.Go():
                 self._see(view, message.seq, moving=False)
@@ -245,8 +304,10 @@ class Conductor:
         view.moving = moving
         view.stale = True
 
-    def _show(self, window: Window) -> None:
+    def _show(self, window: Window, newest: int) -> None:
+        """Show a window that was asked for by who saw data up to `newest`."""
         self.window = clamped(window, self.subject.axis)
+        self._touch(newest)
         for view in self.views.values():
             view.stale = True
 
@@ -259,7 +320,8 @@ class Conductor:
         elif where == "start":
             self.window = clamped(Window(whole.start, whole.start + span, self.window.price), axis)
         else:
-            self.window = clamped(Window(whole.stop - span, whole.stop, self.window.price), axis)
+            self.window = clamped(at_end(self.window, axis), axis)
+        self._touch(axis.stop)
         self._changed()
 
     # Frames
@@ -312,21 +374,11 @@ class Conductor:
                 view.stale = True
         self.request()
 
-    def viewport(self, view: View) -> Viewport:
-        """What a view needs now: while it moves fewer px and little overscan, at rest all of it, wide."""
-        size = view.size
-        ratio = size.ratio
-        if view.moving and size.width * size.height * ratio * ratio > MOVING_AREA_PX:
-            ratio = min(ratio, 1.0)
-        overscan = MOVING_OVERSCAN if view.moving else SETTLED_OVERSCAN
-        window = self.window
-        return Viewport(window.start, window.stop, window.price, size.width, size.height, ratio, overscan)
-
     def _push_frame(self, view: View) -> None:
         with self._lock:
             view.stale = False
             subject, style, epoch, seq, moving = self.subject, self.style, self.epoch, view.seq, view.moving
-            viewport, theme = self.viewport(view), self.theme_of(view.dark)
+            viewport, theme = view.viewport(self.window), self.theme_of(view.dark)
             settings = self.settings()
         began = time.perf_counter()
         frame = view.renderer.render(subject, viewport, style, theme)
@@ -351,7 +403,10 @@ class Conductor:
         with self._lock:
             if self._closed:
                 return
-            view.anchors[number] = Anchor.of(frame.picture)
+            layout = frame.picture.layout
+            view.anchors[number] = Anchor.of(frame.picture, subject.axis)
+            if not moving:
+                view.plot_px = layout.window[1] - layout.window[0]
             while len(view.anchors) > _ANCHORS:
                 view.anchors.popitem(last=False)
             view.slots.take(number)

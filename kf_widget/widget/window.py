@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kf_widget.chart.compose import Picture
 from kf_widget.chart.timeaxis import TimeAxis
 
-__all__ = ["MIN_SPAN_NS", "Anchor", "Window", "clamped", "fitted", "moved"]
+__all__ = ["MIN_SPAN_NS", "Anchor", "Window", "at_end", "clamped", "fitted", "moved", "slid"]
 
 MIN_SPAN_NS = 100_000
 """Years into an axis its float positions are 16 ns apart, a fifth of a px at this span."""
@@ -34,6 +34,8 @@ class Anchor:
     start, span : axis position of the plot's left edge and its width, overscan included
     top, bottom : scaled prices of its edges
     log : whether scaled means log10
+    whole : all of the history when the frame was drawn
+    newest : axis position of the end of its data
     """
 
     start: float
@@ -41,16 +43,19 @@ class Anchor:
     top: float
     bottom: float
     log: bool
+    whole: Window | None = None
+    newest: int = 0
 
     @classmethod
-    def of(cls, picture: Picture) -> Anchor:
+    def of(cls, picture: Picture, axis: TimeAxis) -> Anchor:
         """Anchor of a frame."""
         layout, prices = picture.layout, picture.prices
         log = prices.kind == "log"
         top, bottom = (
             (math.log10(prices.top), math.log10(prices.bottom)) if log else (prices.top, prices.bottom)
         )
-        return cls(layout.start, layout.plot[2] * layout.ns_per_px, top, bottom, log)
+        span = layout.plot[2] * layout.ns_per_px
+        return cls(layout.start, span, top, bottom, log, fitted(axis), int(axis.stop))
 
     def price(self, fraction: float) -> float:
         """Price at a fraction of the plot's height, 0 at its top."""
@@ -63,6 +68,30 @@ def fitted(axis: TimeAxis) -> Window:
     start, stop = int(axis.start), int(axis.stop)
     span = max(stop - start, MIN_SPAN_NS)
     return Window(start, start + math.ceil(span * (1 + _RIGHT_MARGIN)))
+
+
+def at_end(window: Window, axis: TimeAxis) -> Window:
+    """A window as wide, with the newest data at its right edge and the same little room beside it."""
+    span = window.stop - window.start
+    stop = int(axis.stop) + math.ceil(span * (_RIGHT_MARGIN / (1 + _RIGHT_MARGIN)))
+    return replace(window, start=stop - span, stop=stop)
+
+
+def slid(window: Window, edge: int, newest: int, ns_per_px: float) -> tuple[Window, int]:
+    """The window moved on with its newest data by whole px, so that what stays in it is not drawn anew.
+
+    Parameters
+    ----------
+    edge : axis position of the end of the data that the window was placed at.
+    newest : where that end is now.
+    ns_per_px : of the finest view.
+
+    Returns
+    -------
+    (window, edge) : the edge moves with the window; what is left of a px waits for more data.
+    """
+    by = round(max(0, math.floor((newest - edge) / ns_per_px)) * ns_per_px)
+    return replace(window, start=window.start + by, stop=window.stop + by), edge + by
 
 
 def clamped(window: Window, axis: TimeAxis) -> Window:
