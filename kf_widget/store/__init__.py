@@ -15,8 +15,8 @@
         first_row.i8              the tick that each bar begins with, and then the first that no bar covers
         index/                    nodes over the bars
 
-**The promise.** Files only grow. A row is committed once a manifest that counts it is in place, and that happens
-in this order: the bytes are written behind all that was committed, every file and every new folder is
+**The promise.** Files only grow. A row is committed once a manifest that counts it is in place, and that
+happens in this order: the bytes are written behind all that was committed, every file and every new folder is
 synced, the manifest is written under another name, synced, renamed, and the folder is synced. Only complete
 nodes, segments and bars are kept, so that nothing committed ever has to change; what a file holds beyond
 the committed length is ignored by readers and cut off by the next writer. A reader maps exactly the committed
@@ -27,8 +27,8 @@ Whether a level is worth it is asked at 262,144 rows and at every power of two a
 there fill, on average, 64 rows a bar, the level is kept from then on, from the first row on. So the files
 depend on the rows alone, not on how they were cut into batches and appends.
 
-**The manifest** is a JSON object: format, version, id, rows, size (type or null), side, tz, bars (their number in
-each level), tail (xxh3-64 of each column's rows after the last complete segment), source (what is being ingested
-and how far), and a checksum of all that. It names no file, so it cannot lead outside of the folder, and
-every file is measured before it is mapped.
+**The manifest** is a JSON object: format, version, id, rows, size (type or null), side, tz, bars (their
+number in each level), tail (xxh3-64 of each column's rows after the last complete segment), source (what is
+being ingested and how far), and a checksum of all that. It names no file, so it cannot lead outside of the
+folder, and every file is measured before it is mapped.
 """

@@ -1,4 +1,4 @@
-"""Kernels that find where the buckets of UTC time begin in sorted rows, by galloping: a bar costs a few reads."""
+"""Kernels that find where the buckets of UTC time begin in sorted rows, a few reads a bar."""
 
 from __future__ import annotations
 

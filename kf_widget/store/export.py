@@ -35,14 +35,16 @@ def export(ticks: Ticks, path: Path, format: str, progress: bool = False) -> Non
         raise KfError(f"export: path must be a new file, got {path}, which is there. Delete it first.")
     partial = path.with_name(f"{path.name}.partial")
     try:
-        with tqdm(
-            total=len(ticks), unit=" rows", unit_scale=True, disable=not progress, desc="export"
-        ) as shown:
-            with _writer(partial, _piece(ticks, 0, 0).schema, format) as writer:
-                for start in range(0, len(ticks), _GROUP):
-                    piece = _piece(ticks, start, min(start + _GROUP, len(ticks)))
-                    writer.write_table(piece)
-                    shown.update(len(piece))
+        with (
+            tqdm(
+                total=len(ticks), unit=" rows", unit_scale=True, disable=not progress, desc="export"
+            ) as shown,
+            _writer(partial, _piece(ticks, 0, 0).schema, format) as writer,
+        ):
+            for start in range(0, len(ticks), _GROUP):
+                piece = _piece(ticks, start, min(start + _GROUP, len(ticks)))
+                writer.write_table(piece)
+                shown.update(len(piece))
         partial.rename(path)
     except OSError as error:
         raise KfError(f"export: {path} could not be written: {error}.") from error
@@ -64,7 +66,7 @@ def _writer(path: Path, schema: pa.Schema, format: str) -> contextlib.AbstractCo
         return pyarrow.csv.CSVWriter(path, schema)  # type: ignore[no-any-return]
     import pyarrow.parquet
 
-    # Stamps and prices hardly repeat: a dictionary costs time and space. Split bytes compress where they change slowly.
+    # Stamps and prices hardly repeat, so no dictionaries; split into their bytes, prices compress.
     split = {name: "BYTE_STREAM_SPLIT" for name in ("price", "size") if name in schema.names}
     encoding = {"time": "DELTA_BINARY_PACKED"} | split
     return pyarrow.parquet.ParquetWriter(  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kf_widget.errors import KfError
 
-__all__ = ["Files"]
+__all__ = ["Files", "as_bytes"]
 
 _REMEDIES: Final = {
     errno.ENOSPC: "The disk is full: free some space and run it again; what was committed is safe.",
@@ -31,6 +31,11 @@ def _told(what: str, path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "What was committed before is safe.")
         raise KfError(f"store: {path} could not be {what}: {error.strerror}. {remedy}") from error
+
+
+def as_bytes(data: Any) -> memoryview:
+    """The bytes of a contiguous array, not copied."""
+    return memoryview(data).cast("B")
 
 
 class Files:
@@ -58,7 +63,7 @@ class Files:
 
     def write(self, name: str, offset: int, data: Any) -> None:
         """Write bytes, or a contiguous array, at an offset; makes the file where there is none."""
-        view = memoryview(data).cast("B")
+        view = as_bytes(data)
         fd = self._descriptor(name)
         with _told("written", self.root / name):
             while len(view):
@@ -90,7 +95,7 @@ class Files:
     def rename(self, name: str, to: str) -> None:
         """Give a file the name of another, which is gone thereby."""
         with _told("renamed", self.root / name):
-            os.replace(self.root / name, self.root / to)
+            (self.root / name).replace(self.root / to)
 
     def sync_file(self, name: str) -> None:
         """Wait until a file's bytes are on the disk."""
@@ -118,7 +123,7 @@ class Files:
             self.sync_folder(name)
 
     def doubt_folders(self) -> None:
-        """Let the next `sync` cover the folders too: a writer that was killed may have left new entries in them."""
+        """Let the next `sync` cover all folders: a killed writer may have left new entries in them."""
         found = {"", *(f"{path.relative_to(self.root)}/" for path in self.root.rglob("*") if path.is_dir())}
         with self._lock:
             self._changed |= found

@@ -1,4 +1,4 @@
-"""Ingest: a source of ticks of any size into a new store, in bounded memory; interrupted, it goes on where it was."""
+"""Ingest: a source of ticks of any size into a new store; interrupted, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def ingest(
 
     Parameters
     ----------
-    source : path, glob or folder of Parquet, Feather, CSV or DBN files, a list of these, or any table, dataframe,
-        lazy frame or stream of them.
+    source : path, glob or folder of Parquet, Feather, CSV or DBN files, a list of these, or any table,
+        dataframe, lazy frame or stream of them.
     store : folder to make; it must be new or empty, or hold the same ingest, interrupted.
     time, price, size, side : names of the columns where they are not the usual ones.
     tz : IANA time zone: what naive stamps mean, and what the history is shown in.
@@ -122,8 +122,8 @@ def _same(root: Path, manifest: Manifest, stream: TickStream, resume: bool) -> N
     source = manifest.source
     if source.complete:
         raise KfError(
-            f"ingest: {root} holds a finished store of {manifest.rows:,} rows. Nothing is overwritten: take another"
-            " folder, or add rows with open_ticks(...).append(rows)."
+            f"ingest: {root} holds a finished store of {manifest.rows:,} rows. Nothing is overwritten: take"
+            " another folder, or add rows with open_ticks(...).append(rows)."
         )
     if not resume or not source.fingerprint or source.fingerprint != stream.fingerprint:
         why = (
@@ -132,8 +132,8 @@ def _same(root: Path, manifest: Manifest, stream: TickStream, resume: bool) -> N
             else "another source, other options, or files that have changed since"
         )  # fmt: skip
         raise KfError(
-            f"ingest: {root} holds an interrupted ingest of {manifest.rows:,} rows, got {why}. Nothing is overwritten:"
-            " run it with the same source to go on, or delete that folder."
+            f"ingest: {root} holds an interrupted ingest of {manifest.rows:,} rows, got {why}. Nothing is"
+            " overwritten: run it with the same source to go on, or delete that folder."
         )
     if manifest.schema != stream.schema:
         raise KfError(
@@ -164,14 +164,14 @@ def _fill(root: Path, stream: TickStream, progress: bool) -> None:
             for batch in stream.batches(skip_rows=done):
                 writer.push(batch)
                 shown.update(len(batch.time_ns))
-                if writer.rows - done >= _COMMIT_ROWS and commits.begin(
-                    Source(stream.fingerprint, False, dict(stream.dropped))
-                ):
+                so_far = Source(stream.fingerprint, False, dict(stream.dropped))
+                if writer.rows - done >= _COMMIT_ROWS and commits.begin(so_far):
                     done = writer.rows
             commits.finish(Source(stream.fingerprint, True, dict(stream.dropped)))
     except OSError as error:
         raise KfError(
-            f"ingest: the source could not be read: {error}. What was committed is safe: run it again to go on."
+            f"ingest: the source could not be read: {error}. What was committed is safe: run it"
+            " again to go on."
         ) from error
     finally:
         commits.close()

@@ -1,4 +1,4 @@
-"""The manifest: what of a store's files is committed. It is doubted when read, like any file from elsewhere."""
+"""The manifest: what of a store's files is committed; doubted when read, like any file from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots: the committed rows of a store as read-only memory maps, with the index and levels kept beside them."""
+"""Snapshots: the committed rows of a store as read-only memory maps, with their index and levels."""
 
 from __future__ import annotations
 
@@ -106,11 +106,14 @@ def map_bars(root: Path, name: str, schema: Schema, n_bars: int) -> Level:
         for column in bar_columns(schema)
     }
     bars = Bars.from_columns(
-        *(columns[name] for name in ("time_ns", "open", "high", "low", "close")),
+        columns["time_ns"],
+        columns["open"],
+        columns["high"],
+        columns["low"],
+        columns["close"],
         columns.get("volume"),
         columns["count"],
-        "UTC",
-        STEPS[name],
+        interval_ns=STEPS[name],
     )
     blocks, nodes = _nodes(root, folder, n_bars, "volume" in columns)
     ohlc = (bars.open, bars.high, bars.low, bars.close)

@@ -79,5 +79,5 @@ def _joined(first: Nodes, second: Nodes) -> Nodes:
 
 def _rest(nodes: Nodes, start: int) -> Nodes:
     """What comes from a child on, copied: it must not keep a batch, or a map, alive."""
-    high, low, total, times = (column[start:].copy() for column in nodes)
-    return Nodes(high, low, total, times).frozen()
+    rest = nodes.part(start, len(nodes.first))
+    return Nodes(rest.high.copy(), rest.low.copy(), rest.sum.copy(), rest.first.copy()).frozen()

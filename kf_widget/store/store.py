@@ -55,8 +55,8 @@ class TickStore:
     Notes
     -----
     Any number of processes may read while one appends: each sees a consistent beginning of the history, and
-    more of it with `refresh`. The first `append` takes the writer's lock and keeps it until `close`. Methods may
-    be called from several threads.
+    more of it with `refresh`. The first `append` takes the writer's lock and keeps it until `close`.
+    Methods may be called from several threads.
     """
 
     kind: Literal["ticks"] = "ticks"
@@ -98,14 +98,14 @@ class TickStore:
         return manifest
 
     def refresh(self) -> bool:
-        """Look for rows committed since; True where the next snapshot has more rows than the last one given out."""
+        """Look for rows committed since; True where the next snapshot has more than the last given out."""
         with self._lock:
             self._require_open("refresh")
             self._show(self._committed())
             return len(self) > self._given
 
     def snapshot(self) -> StoredTicks:
-        """The rows known so far, as `Ticks` on memory maps that never change; the same object until there are more."""
+        """The rows known so far, as `Ticks` that never change; the same object until there are more."""
         with self._lock:
             self._require_open("snapshot")
             self._given = len(self)
@@ -131,8 +131,8 @@ class TickStore:
 
         Parameters
         ----------
-        rows : any table that `Ticks` takes, with the store's columns, in time order and not before the last tick.
-            Naive stamps are local to the store's zone.
+        rows : any table that `Ticks` takes, with the store's columns, in time order and not before the last
+            tick. Naive stamps are local to the store's zone.
         time, price, size, side : names of the columns where they are not the usual ones.
 
         Raises
@@ -152,9 +152,9 @@ class TickStore:
             writer = self._writing()
             if writer.last_ns is not None and batch.time_ns[0] < writer.last_ns:
                 raise ValueError(
-                    f"append: rows must not begin before the store's last tick at {iso(writer.last_ns)}, got"
-                    f" {iso(int(batch.time_ns[0]))} at row 0. A store only grows at its end: ingest older rows into"
-                    " a new one."
+                    f"append: rows must not begin before the store's last tick, {iso(writer.last_ns)}, got"
+                    f" {iso(int(batch.time_ns[0]))} at row 0. A store only grows at its end: ingest older"
+                    " rows into a new one."
                 )
             try:
                 writer.push(batch)
@@ -170,10 +170,12 @@ class TickStore:
         schema = self._shown.schema
         for name, got, wanted in (("size", size, schema.size is not None), ("side", side, schema.side)):
             if (got is not None) != wanted:
-                has, remedy = ("no", "Leave it out.") if got is not None else ("a", f"Name it: {name}='...'.")
+                has, remedy = (
+                    ("none", "Leave it out.") if got is not None else ("one", f"Name it: {name}='...'.")
+                )
                 raise ValueError(
-                    f"append: rows must have the store's columns, got {'a' if got is not None else 'no'} {name}"
-                    f" and the store has {has} one. {remedy}"
+                    f"append: rows must have the store's columns, got {'no' if got is None else 'a'}"
+                    f" {name} and the store has {has}. {remedy}"
                 )
         if size is not None and size.dtype != schema.size:
             with np.errstate(over="ignore"):

@@ -14,7 +14,7 @@ from kf_widget.errors import KfError
 from kf_widget.history.checks import first_not_finite, first_not_size, first_unsorted, iso, search
 from kf_widget.history.index import Nodes
 from kf_widget.store.bars import BarWriter
-from kf_widget.store.files import Files
+from kf_widget.store.files import Files, as_bytes
 from kf_widget.store.layout import CHECKSUMS, SEGMENT, Column, tick_columns
 from kf_widget.store.manifest import Manifest
 from kf_widget.store.mapped import map_column, map_ticks, open_snapshot
@@ -76,11 +76,16 @@ def verify(root: Path, manifest: Manifest, progress: bool = False) -> None:
 
 
 def _read(root: Path, name: str, dtype: np.dtype[Any], offset: int, count: int) -> npt.NDArray[Any]:
-    fd = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not count:
+        return np.empty(0, dtype.newbyteorder("="))
     try:
-        data = os.pread(fd, count * dtype.itemsize, offset)
-    finally:
-        os.close(fd)
+        fd = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            data = os.pread(fd, count * dtype.itemsize, offset)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        _damaged(root, f"{name} could not be read: {error.strerror}")
     if len(data) < count * dtype.itemsize:
         _damaged(root, f"{name} is too short")
     return np.frombuffer(data, dtype.newbyteorder("="))
@@ -104,7 +109,7 @@ def _check_segments(
     for segment in range(count):
         here = slice(segment * SEGMENT, (segment + 1) * SEGMENT)
         for column, checksum in zip(columns, kept[first + segment].tolist(), strict=True):
-            if xxhash.xxh3_64_intdigest(memoryview(values[column.name][here]).cast("B")) != checksum:
+            if xxhash.xxh3_64_intdigest(as_bytes(values[column.name][here])) != checksum:
                 row = start + here.start
                 _damaged(root, f"{column.path()} is damaged in rows {row:,} to {row + SEGMENT - 1:,}")
 

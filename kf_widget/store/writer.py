@@ -16,7 +16,7 @@ from kf_widget.history.index import Nodes
 from kf_widget.history.ticks import Ticks
 from kf_widget.sources.batch import Batch, Schema
 from kf_widget.store.bars import BarWriter
-from kf_widget.store.files import Files
+from kf_widget.store.files import Files, as_bytes
 from kf_widget.store.layout import (
     CHECKSUMS,
     FIRST_ROW,
@@ -48,11 +48,9 @@ def create(root: Path, schema: Schema, source: Source, files: Files) -> Manifest
 
 def tail_hashes(ticks: Ticks) -> list[Any]:
     """Running checksums, one a column, of the rows after the last complete segment."""
-    hashes = []
-    for column in (ticks.time_ns, ticks.price, ticks.size, ticks.side):
-        if column is not None:
-            hashes.append(xxhash.xxh3_64(memoryview(column[len(ticks) // SEGMENT * SEGMENT :]).cast("B")))
-    return hashes
+    start = len(ticks) // SEGMENT * SEGMENT
+    columns = (ticks.time_ns, ticks.price, ticks.size, ticks.side)
+    return [xxhash.xxh3_64(as_bytes(c[start:])) for c in columns if c is not None]
 
 
 class Writer:
@@ -92,7 +90,7 @@ class Writer:
         for column, running in zip(self.columns, self._hashes, strict=True):
             if running.hexdigest() != manifest.tail[column.name]:
                 raise KfError(
-                    f"{what}: {root / column.path()} is damaged behind row {self.rows // SEGMENT * SEGMENT:,}:"
+                    f"{what}: {root / column.path()} is damaged after row {self.rows // SEGMENT * SEGMENT:,}:"
                     " its checksum does not fit. Restore it from a copy of the store."
                 )
         recover(self._files, manifest)
@@ -132,7 +130,7 @@ class Writer:
         while start < n:
             stop = min(n, start + SEGMENT - (self.rows + start) % SEGMENT)
             for running, part in zip(self._hashes, values, strict=True):
-                running.update(memoryview(part[start:stop]).cast("B"))
+                running.update(as_bytes(part[start:stop]))
             if (self.rows + stop) % SEGMENT == 0:
                 records.append([running.intdigest() for running in self._hashes])
                 for running in self._hashes:
