@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kf_widget.errors import KfError
 
-__all__ = ["Files", "as_bytes"]
+__all__ = ["Files", "as_bytes", "remedy"]
 
 _REMEDIES: Final = {
     errno.ENOSPC: "The disk is full: free some space and run it again; what was committed is safe.",
@@ -29,8 +29,12 @@ def _told(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "What was committed before is safe.")
-        raise KfError(f"store: {path} could not be {what}: {error.strerror}. {remedy}") from error
+        raise KfError(f"store: {path} could not be {what}: {error.strerror}. {remedy(error)}") from error
+
+
+def remedy(error: OSError) -> str:
+    """What to do about an error of the system, as the end of a message."""
+    return _REMEDIES.get(error.errno or 0, "What was committed before is safe.")
 
 
 def as_bytes(data: Any) -> memoryview:

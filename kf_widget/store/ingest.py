@@ -80,8 +80,9 @@ def ingest(
             sort=sort,
         )
     root = Path(store).expanduser().absolute()
-    made = _prepare(root, stream, resume)
+    made = not root.exists()
     try:
+        _prepare(root, stream, resume)
         _fill(root, stream, progress)
     except BaseException:
         if made and _rows_of(root) == 0:  # nothing was committed: leave no trace
@@ -90,13 +91,12 @@ def ingest(
     return open_ticks(root)
 
 
-def _prepare(root: Path, stream: TickStream, resume: bool) -> bool:
-    """Make the store's folder, or see that it holds the same ingest; returns whether it was made now."""
+def _prepare(root: Path, stream: TickStream, resume: bool) -> None:
+    """Make the store's folder, or see that it holds the same ingest."""
     manifest = read_manifest(root, "ingest") if root.exists() else None
     if manifest is not None:
         _same(root, manifest, stream, resume)
-        return False
-    made = not root.exists()
+        return
     try:
         root.mkdir(parents=True, exist_ok=True)
         others = [path.name for path in root.iterdir() if path.name not in (LOCK, "index", f"{MANIFEST}.new")]
@@ -115,7 +115,6 @@ def _prepare(root: Path, stream: TickStream, resume: bool) -> bool:
     with contextlib.closing(Lock(root, "ingest")), contextlib.closing(Files(root)) as files:
         create(root, stream.schema, Source(stream.fingerprint, complete=False), files)
         Files(root.parent).sync_folder("")
-    return made
 
 
 def _same(root: Path, manifest: Manifest, stream: TickStream, resume: bool) -> None:

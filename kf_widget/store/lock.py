@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from kf_widget.errors import KfError
+from kf_widget.store.files import remedy
 from kf_widget.store.layout import LOCK
 
 __all__ = ["Lock"]
@@ -17,14 +18,17 @@ class Lock:
 
     Raises
     ------
-    KfError : another writer holds it; says which process. OSError : the folder cannot be written.
+    KfError : another writer holds it (says which process), or the folder cannot be written.
     """
 
     def __init__(self, root: Path, what: str) -> None:
         self.pid = os.getpid()
-        self._fd = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        self._fd = -1
         try:
+            self._fd = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{self.pid}\n".encode(), 0)
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
@@ -33,8 +37,11 @@ class Lock:
                 f"{what}: {root} is being written by {whose}, and only one writer is possible at a time."
                 " Close that store first: store.close()."
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{self.pid}\n".encode(), 0)
+        except OSError as error:
+            self.close()
+            raise KfError(
+                f"{what}: {root / LOCK} could not be written: {error.strerror}. {remedy(error)}"
+            ) from error
 
     def close(self) -> None:
         """Let go; a forked child only forgets it."""

@@ -109,7 +109,7 @@ def read_manifest(root: Path, what: str) -> Manifest | None:
         )
     try:
         return _parsed(body)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise KfError(
             f"{what}: {path} holds something impossible ({error}). Restore it from a copy."
         ) from error

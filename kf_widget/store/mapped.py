@@ -136,9 +136,11 @@ def open_snapshot(root: Path, manifest: Manifest) -> StoredTicks:
         for name, count in manifest.bars.items()
         if count
     }
-    for level in ticks.levels.values():
-        if level.first_row[0] != 0 or level.first_row[-1] > manifest.rows:
-            raise KfError(f"open_ticks: the bars in {root} must be of its own rows. Run store.verify().")
+    for name in manifest.bars:
+        level = ticks.levels.get(STEPS[name])
+        if level is not None and not 0 == level.first_row[0] < level.first_row[-1] <= manifest.rows:
+            path = root / FIRST_ROW.path(f"{name}/")
+            raise KfError(f"open_ticks: {path} is damaged: it counts other rows. Restore it from a copy.")
     return ticks
 
 

@@ -138,7 +138,8 @@ class TickStore:
         Raises
         ------
         ValueError, TypeError : a bad row, one before the store's last, or other columns; nothing was added.
-        KfError : another writer, an ingest that is not finished, or a system that refuses; nothing was added.
+        KfError : another writer, an ingest that is not finished, or a system that refuses. Nothing was added
+            then, unless the very last step of the commit failed: `refresh` tells.
         """
         from kf_widget.history.intake import tick_columns
 

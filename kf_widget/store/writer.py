@@ -64,12 +64,7 @@ class Writer:
     """
 
     def __init__(self, root: Path, what: str, files: Files | None = None) -> None:
-        try:
-            self._lock = Lock(root, what)
-        except OSError as error:
-            raise KfError(
-                f"{what}: {root} could not be locked: {error.strerror}. Make it writable."
-            ) from error
+        self._lock = Lock(root, what)
         self._files = files or Files(root)
         try:
             manifest = read_manifest(root, what)
@@ -162,8 +157,11 @@ class Writer:
         return manifest
 
     def undo(self) -> None:
-        """Cut off what was pushed since the last commit, as far as the system lets it."""
-        recover(self._files, self.committed)
+        """Cut off what was pushed since the last commit, as far as the system lets it.
+
+        What counts is the manifest in place: where syncing its folder was refused, that is the new one.
+        """
+        recover(self._files, read_manifest(self._files.root, "append") or self.committed)
 
     def close(self) -> None:
         """Close the files and let go of the lock; what was not committed stays uncounted."""
