@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from kf_widget.history.levels import DAY_NS, HOUR_NS, MINUTE_NS
 from kf_widget.history.run_kernels import SHIFT
 from kf_widget.sources.batch import Schema
 
@@ -29,7 +30,7 @@ CHECKSUMS: Final = "checksums.u8"
 SEGMENT: Final = 1 << 18
 """Rows that share a checksum: at most so many are read before the first append of a process."""
 
-STEPS: Final = {"minute": 60 * 10**9, "hour": 3600 * 10**9, "day": 86_400 * 10**9}
+STEPS: Final = {"minute": MINUTE_NS, "hour": HOUR_NS, "day": DAY_NS}
 """Levels of bars, ns."""
 
 

@@ -234,11 +234,11 @@ class TickStore:
         """
         from kf_widget.store.export import export
 
-        export(self.snapshot(), Path(path), "parquet", progress)
+        export(self._snapshot, Path(path), "parquet", progress)
 
     def info(self) -> dict[str, Any]:
         """Rows, span, columns, levels, source and bytes on disk."""
-        snapshot, manifest = self.snapshot(), self._shown
+        snapshot, manifest = self._snapshot, self._shown
         sizes = {
             str(path.relative_to(self.path)): path.stat().st_size
             for path in sorted(self.path.rglob("*"))
@@ -260,9 +260,9 @@ class TickStore:
             "other_bytes": sum(size for name, size in sizes.items() if name not in own),
         }
 
-    def resample(self, timeframe: str | Timeframe, *, tz: str | None = None, backend: str = "auto") -> Bars:
-        """Bars of all ticks, as `Ticks.resample` makes them."""
-        return self.snapshot().resample(timeframe, tz=tz, backend=backend)
+    def resample(self, timeframe: str | Timeframe, **options: Any) -> Bars:
+        """Bars of all ticks; takes what `Ticks.resample` takes."""
+        return self._snapshot.resample(timeframe, **options)
 
     def close(self) -> None:
         """Let go of the writer's lock. Snapshots stay valid; the store can be opened anew."""

@@ -28,7 +28,7 @@ from kf_widget.errors import KfError
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.warm import warm_beside
 from kf_widget.history.columns import Columns
-from kf_widget.history.protocol import History
+from kf_widget.history.protocol import Growing, History
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 from kf_widget.widget.cells import adopt, current_cell
@@ -454,7 +454,9 @@ class Chart(anywidget.AnyWidget):
 
 
 def _as_history(history: Any) -> History:
-    """The history itself, or the ticks or bars of a table."""
+    """The history itself, what a growing one holds now, or the ticks or bars of a table."""
+    if isinstance(history, Growing):
+        return history.snapshot()
     if isinstance(history, Columns):
         return cast(History, history)
     from kf_widget.history.bars import Bars
