@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from kf_widget.errors import KfError
+from kf_widget.sources.stream import TickStream
 from kf_widget.store.layout import LOCK, MANIFEST
 from kf_widget.store.manifest import Manifest, Source, read_manifest
 from kf_widget.store.queued import QueuedFiles
 from kf_widget.store.store import TickStore, open_ticks
 from kf_widget.store.writer import Writer, create
-
-if TYPE_CHECKING:
-    from kf_widget.sources.stream import TickStream
 
 __all__ = ["ingest"]
 
@@ -39,6 +38,7 @@ def ingest(
     sort: bool = False,
     resume: bool = True,
     progress: bool = True,
+    client: Any = None,
 ) -> TickStore:
     """Make a store of all ticks of a source, in one pass and bounded memory.
 
@@ -54,6 +54,9 @@ def ingest(
     sort : put a source of any order into time order, on disk.
     resume : go on with an interrupted ingest of the same source; False refuses a folder that holds one.
     progress : show a bar with rows a second and the time left.
+    client : a `dask.distributed.Client` whose workers do it in parallel, each a part of the rows; they and
+        this process must share the files and the store's folder. The result is the same byte for byte; such
+        an ingest begins anew after an interruption.
 
     Returns
     -------
@@ -64,31 +67,33 @@ def ingest(
     KfError : the folder holds something else, or the system refuses to read or write.
     TypeError, ValueError : the source is not ticks, or has a bad row.
     """
-    stream: TickStream = source
-    if not hasattr(source, "batches"):
-        from kf_widget.sources.open import open_stream
-
-        stream = open_stream(
-            source,
-            time=time,
-            price=price,
-            size=size,
-            side=side,
-            tz=tz,
-            symbol=symbol,
-            on_bad=on_bad,
-            sort=sort,
-        )
+    names = {"time": time, "price": price, "size": size, "side": side}
+    options = {"tz": tz, "symbol": symbol, "on_bad": on_bad, "sort": sort}
+    open_source = functools.partial(_open, source, **names, **options)
+    stream = open_source()
     root = Path(store).expanduser().absolute()
     made = not root.exists()
     try:
         _prepare(root, stream, resume)
-        _fill(root, stream, progress)
+        if client is not None and _rows_of(root) == 0:
+            from kf_widget.store.cluster import fill_by_cluster
+
+            fill_by_cluster(client, root, open_source, stream)
+        else:
+            _fill(root, stream, progress)
     except BaseException:
         if made and _rows_of(root) == 0:  # nothing was committed: leave no trace
             shutil.rmtree(root, ignore_errors=True)
         raise
     return open_ticks(root)
+
+
+def _open(source: Any, **options: Any) -> TickStream:
+    if isinstance(source, TickStream):
+        return source
+    from kf_widget.sources.open import open_stream
+
+    return open_stream(source, **options)  # type: ignore[no-any-return]
 
 
 def _prepare(root: Path, stream: TickStream, resume: bool) -> None:

@@ -20,25 +20,33 @@ class NodeWriter:
     files, folder : where: "" for the ticks, else the level's folder with its slash.
     has_volume : whether there are sums.
     index : of the rows that are there already.
+    levels : how many levels to write; all by default.
     """
 
-    def __init__(self, files: Files, folder: str, has_volume: bool, index: RangeIndex) -> None:
-        self._files, self._folder, self._has_volume = files, folder, has_volume
+    def __init__(
+        self, files: Files, folder: str, has_volume: bool, index: RangeIndex, levels: int | None = None
+    ) -> None:
+        self._files, self._folder, self._has_volume, self._most = files, folder, has_volume, levels
         a = index.arrays
         rows = Nodes(a.high, a.low, a.volume, a.time_ns)
-        levels = [rows, Nodes(a.block_high, a.block_low, a.block_sum, a.block_first)]
+        found = [rows, Nodes(a.block_high, a.block_low, a.block_sum, a.block_first)]
         nodes = Nodes(a.node_high, a.node_low, a.node_sum, a.node_first)
-        levels += [nodes.part(*a.level_start[i : i + 2]) for i in range(len(a.level_start) - 1)]
-        self._counts = [len(level.first) for level in levels]
+        found += [nodes.part(*a.level_start[i : i + 2]) for i in range(len(a.level_start) - 1)]
+        self._counts = [len(level.first) for level in found]
         self._waiting = [
-            _rest(level, count >> SHIFT << SHIFT) for level, count in zip(levels, self._counts, strict=True)
+            _rest(level, count >> SHIFT << SHIFT) for level, count in zip(found, self._counts, strict=True)
         ]
 
-    def push(self, rows: Nodes) -> None:
-        """Write all nodes that these rows, the next ones, complete."""
-        below, level = rows.frozen(), 0
-        while len(below.first):
-            if level == len(self._counts):
+    def skip(self, rows: int) -> None:
+        """Go on behind rows that another writes, a whole number of nodes of every level that is written."""
+        self._counts = [rows >> SHIFT * level for level in range((self._most or 0) + 1)]
+        self._waiting = [Nodes.room(0, self._has_volume) for _ in self._counts]
+
+    def push(self, rows: Nodes, level: int = 0) -> None:
+        """Write all nodes that these rows, the next ones, complete; or nodes of a level, and all above."""
+        below = rows.frozen()
+        while len(below.first) and (self._most is None or level <= self._most):
+            while level >= len(self._counts):
                 self._counts.append(0)
                 self._waiting.append(Nodes.room(0, self._has_volume))
             if level:

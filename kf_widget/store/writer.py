@@ -7,12 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from kf_widget.errors import KfError
-from kf_widget.history.index import Nodes
 from kf_widget.history.ticks import Ticks
 from kf_widget.sources.batch import Batch, Schema
 from kf_widget.store.bars import BarWriter
@@ -32,6 +29,7 @@ from kf_widget.store.lock import Lock
 from kf_widget.store.manifest import Manifest, Source, read_manifest
 from kf_widget.store.mapped import map_ticks
 from kf_widget.store.nodes import NodeWriter
+from kf_widget.store.rows import RowWriter
 
 __all__ = ["Writer", "create", "tail_hashes"]
 
@@ -77,20 +75,19 @@ class Writer:
             raise
 
     def _open(self, root: Path, what: str, manifest: Manifest) -> None:
-        self.rows = manifest.rows
-        self.columns = tick_columns(manifest.schema)
         ticks = map_ticks(root, manifest.schema, manifest.rows)
         self.last_ns = int(ticks.time_ns[-1]) if len(ticks) else None
-        self._hashes = tail_hashes(ticks)
-        for column, running in zip(self.columns, self._hashes, strict=True):
+        hashes = tail_hashes(ticks)
+        for column, running in zip(tick_columns(manifest.schema), hashes, strict=True):
             if running.hexdigest() != manifest.tail[column.name]:
+                whole = len(ticks) // SEGMENT * SEGMENT
                 raise KfError(
-                    f"{what}: {root / column.path()} is damaged after row {self.rows // SEGMENT * SEGMENT:,}:"
-                    " its checksum does not fit. Restore it from a copy of the store."
+                    f"{what}: {root / column.path()} is damaged after row {whole:,}: its checksum does not"
+                    " fit. Restore it from a copy of the store."
                 )
         recover(self._files, manifest)
-        has_volume = manifest.schema.size is not None
-        self._nodes = NodeWriter(self._files, "", has_volume, ticks.index)
+        nodes = NodeWriter(self._files, "", manifest.schema.size is not None, ticks.index)
+        self._rows = RowWriter(self._files, manifest.schema, manifest.rows, hashes, nodes)
         self._bars = BarWriter(
             self._files,
             manifest.schema,
@@ -105,34 +102,16 @@ class Writer:
         """The process that holds the lock."""
         return self._lock.pid
 
+    @property
+    def rows(self) -> int:
+        """Rows committed and pushed."""
+        return self._rows.rows
+
     def push(self, batch: Batch) -> None:
         """Write rows, checked and in time order, not before the last ones, and all that they complete."""
-        n = len(batch.time_ns)
-        if not n:
-            return
-        values = [np.ascontiguousarray(column) for column in batch if column is not None]
-        for column, part in zip(self.columns, values, strict=True):
-            self._files.write(column.path(), self.rows * column.dtype.itemsize, part)
-        self._check(values, n)
-        size = np.empty(0) if batch.size is None else values[2]
-        self._nodes.push(Nodes(values[1], values[1], size, values[0]))
-        self.rows += n
-        self.last_ns = int(batch.time_ns[-1])
-
-    def _check(self, values: list[npt.NDArray[Any]], n: int) -> None:
-        """Hash the rows; a segment that they complete is written down."""
-        start, records, first = 0, [], self.rows // SEGMENT
-        while start < n:
-            stop = min(n, start + SEGMENT - (self.rows + start) % SEGMENT)
-            for running, part in zip(self._hashes, values, strict=True):
-                running.update(as_bytes(part[start:stop]))
-            if (self.rows + stop) % SEGMENT == 0:
-                records.append([running.intdigest() for running in self._hashes])
-                for running in self._hashes:
-                    running.reset()
-            start = stop
-        if records:
-            self._files.write(CHECKSUMS, first * 8 * len(self.columns), np.array(records, "<u8"))
+        self._rows.push(batch)
+        if len(batch.time_ns):
+            self.last_ns = int(batch.time_ns[-1])
 
     def commit(self, source: Source | None = None) -> Manifest:
         """Make all rows pushed so far durable, and count them."""
@@ -140,9 +119,8 @@ class Writer:
 
     def pushed(self, source: Source | None = None) -> Manifest:
         """What a commit of all rows pushed so far would count, but for their bars."""
-        tail = {c.name: running.hexdigest() for c, running in zip(self.columns, self._hashes, strict=True)}
         before = self.committed
-        return Manifest(before.id, self.rows, before.schema, before.bars, tail, source or before.source)
+        return replace(before, rows=self.rows, tail=self._rows.tail, source=source or before.source)
 
     def settle(self, manifest: Manifest) -> Manifest:
         """Write the bars that these rows, all of them in the files, have closed; one call after the other."""
