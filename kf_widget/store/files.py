@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from typing import Any, Final
 from kf_widget.errors import KfError
 
 __all__ = ["Files", "as_bytes", "remedy"]
+
+_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+"""macOS: fsync alone leaves the bytes in the drive's cache."""
 
 _REMEDIES: Final = {
     errno.ENOSPC: "The disk is full: free some space and run it again; what was committed is safe.",
@@ -105,6 +109,8 @@ class Files:
         """Wait until a file's bytes are on the disk."""
         fd = self._descriptor(name)
         with _told("synced", self.root / name):
+            if _FULL_SYNC is not None:
+                fcntl.fcntl(fd, _FULL_SYNC)
             os.fsync(fd)
 
     def sync_folder(self, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import weakref
 from pathlib import Path
 
 from kf_widget.errors import KfError
@@ -11,6 +12,9 @@ from kf_widget.store.files import remedy
 from kf_widget.store.layout import LOCK
 
 __all__ = ["Lock"]
+
+
+_held: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
@@ -29,6 +33,7 @@ class Lock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{self.pid}\n".encode(), 0)
+            _held.add(self)
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
@@ -44,9 +49,18 @@ class Lock:
             ) from error
 
     def close(self) -> None:
-        """Let go; a forked child only forgets it."""
+        """Let go; a forked child only closes the file."""
         if self._fd >= 0:
             if os.getpid() == self.pid:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
+
+
+def _forget() -> None:
+    """In a forked child: a lock lasts as long as anybody has its file open, and the child is no writer."""
+    for lock in list(_held):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_forget)

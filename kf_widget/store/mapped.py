@@ -29,8 +29,14 @@ from kf_widget.store.manifest import Manifest, read_manifest
 __all__ = ["StoredTicks", "map_bars", "map_column", "map_ticks", "open_snapshot"]
 
 
-def map_column(root: Path, path: str, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
+def map_column(
+    root: Path, path: str, dtype: np.dtype[Any], count: int, *, whole: bool = False
+) -> npt.NDArray[Any]:
     """The first entries of a file, mapped; read-only, never through a link.
+
+    Parameters
+    ----------
+    whole : all of it will be read now.
 
     Raises
     ------
@@ -54,26 +60,33 @@ def map_column(root: Path, path: str, dtype: np.dtype[Any], count: int) -> npt.N
                 " Restore it from a copy of the store."
             )
         mapped = mmap.mmap(fd, wanted, access=mmap.ACCESS_READ)
+        if whole and hasattr(mapped, "madvise"):
+            mapped.madvise(mmap.MADV_WILLNEED)
     finally:
         os.close(fd)
     return np.frombuffer(mapped, dtype.newbyteorder("="))
 
 
 def _nodes(root: Path, folder: str, rows: int, has_volume: bool) -> tuple[Nodes, Nodes]:
-    """Blocks, mapped, and the levels above, which are a 64th of that, read."""
+    """Blocks, mapped, and the levels above, which are a 64th of that, read in one sweep."""
     counts = node_counts(rows)
-    levels: list[Nodes] = []
-    for level, count in enumerate(counts, 1):
-        columns = node_columns(level, has_volume)
-        found = {
-            c.name[6 : c.name.index(".")]: map_column(root, c.path(folder), c.dtype, count) for c in columns
-        }
-        levels.append(Nodes(found["high"], found["low"], found.get("sum", np.empty(0)), found["first"]))
-    blocks = levels[0] if levels else Nodes.room(0, has_volume)
-    if len(levels) < 2:
-        return blocks, Nodes.room(0, has_volume)
-    high, low, total, first = (np.concatenate(columns) for columns in zip(*levels[1:], strict=True))
-    return blocks, Nodes(high, low, total, first)
+    above = [(level, count) for level, count in enumerate(counts, 1) if level > 1]
+    nodes = Nodes.room(sum(count for _, count in above), has_volume)
+    start = 0
+    for level, count in above:
+        there = _level(root, folder, level, count, has_volume)
+        for column, values in zip(nodes.part(start, start + count), there, strict=True):
+            column[:] = values
+        start += count
+    blocks = _level(root, folder, 1, counts[0], has_volume) if counts else Nodes.room(0, has_volume)
+    return blocks, nodes
+
+
+def _level(root: Path, folder: str, level: int, count: int, has_volume: bool) -> Nodes:
+    columns = node_columns(level, has_volume)
+    found = [map_column(root, c.path(folder), c.dtype, count, whole=level > 1) for c in columns]
+    high, low, *total, first = found
+    return Nodes(high, low, total[0] if total else np.empty(0), first)
 
 
 class StoredTicks(Ticks):
