@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.plotting.plot import plot
     from kf_widget.store.ingest import ingest
+    from kf_widget.store.resample import resample
     from kf_widget.store.store import TickStore, open_ticks
     from kf_widget.widget.chart import Chart
 
@@ -38,6 +39,7 @@ _HOME = {
     "plot": "kf_widget.plotting.plot",
     "read_bars": "kf_widget.history.files",
     "read_ticks": "kf_widget.history.files",
+    "resample": "kf_widget.store.resample",
     "run_autotune": "kf_widget.history.autotune",
     "sample_ticks": "kf_widget.history.sample",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "plot",
     "read_bars",
     "read_ticks",
+    "resample",
     "run_autotune",
     "sample_ticks",
 ]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from kf_widget.sources.batch import Batch, Schema
 
 __all__ = ["TickStream"]
 
 
-@runtime_checkable
 class TickStream(Protocol):
     """A source of ticks that is open.
 

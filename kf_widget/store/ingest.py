@@ -19,7 +19,7 @@ from kf_widget.store.queued import QueuedFiles
 from kf_widget.store.store import TickStore, open_ticks
 from kf_widget.store.writer import Writer, create
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "open_source"]
 
 _COMMIT_ROWS: Final = 1 << 24
 
@@ -69,8 +69,8 @@ def ingest(
     """
     names = {"time": time, "price": price, "size": size, "side": side}
     options = {"tz": tz, "symbol": symbol, "on_bad": on_bad, "sort": sort}
-    open_source = functools.partial(_open, source, **names, **options)
-    stream = open_source()
+    opened = functools.partial(open_source, source, **names, **options)
+    stream = opened()
     root = Path(store).expanduser().absolute()
     made = not root.exists()
     try:
@@ -78,7 +78,7 @@ def ingest(
         if client is not None and _rows_of(root) == 0:
             from kf_widget.store.cluster import fill_by_cluster
 
-            fill_by_cluster(client, root, open_source, stream)
+            fill_by_cluster(client, root, opened, stream)
         else:
             _fill(root, stream, progress)
     except BaseException:
@@ -88,9 +88,11 @@ def ingest(
     return open_ticks(root)
 
 
-def _open(source: Any, **options: Any) -> TickStream:
-    if isinstance(source, TickStream):
-        return source
+def open_source(source: Any, **options: Any) -> TickStream:
+    """A source as a stream of batches; what is one already stays as it is. Options as for `ingest`."""
+    if hasattr(source, "batches") and hasattr(source, "fingerprint"):
+        stream: TickStream = source
+        return stream
     from kf_widget.sources.open import open_stream
 
     return open_stream(source, **options)  # type: ignore[no-any-return]

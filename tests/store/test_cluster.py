@@ -11,7 +11,9 @@ import pytest
 from streams import Given, assert_rows, files_of, make_ticks
 
 from kf_widget.errors import KfError
+from kf_widget.history.bars import Bars
 from kf_widget.store.ingest import ingest
+from kf_widget.store.resample import resample
 from kf_widget.store.store import open_ticks
 
 N = 2_200_123
@@ -105,3 +107,40 @@ def test_it_begins_anew_after_an_interruption(client: Any, serial: Path, tmp_pat
     assert len(open_ticks(root)) == 0
     with ingest(Generated(), root, client=client) as store:
         assert files_of(store.path) == files_of(serial)
+
+
+@pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M"])
+@pytest.mark.parametrize("part", [1 << 18, 1 << 12])
+def test_resample_part_by_part(monkeypatch: pytest.MonkeyPatch, timeframe: str, part: int) -> None:
+    """Small parts are smaller nodes of the same tree: all bits are those of one pass."""
+    monkeypatch.setattr("kf_widget.store.resample._PART", part)
+    bars = resample(Given(TICKS, range(0, N, 99_991)), timeframe, session="17:00")
+    assert_bars(bars, TICKS.resample(timeframe, session="17:00"))
+
+
+def test_resample_on_the_cluster(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kf_widget.store.resample._PART", 1 << 18)
+    for rows in (N, None):
+        assert_bars(resample(Generated(rows), "1h", client=client), TICKS.resample("1h"))
+
+
+def test_resample_of_few_rows_and_bad_ones(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in (0, 1):
+        for size in (None, "float32"):
+            few = make_ticks(n, 1, size=size)
+            assert_bars(resample(Given(few), "1m"), few.resample("1m"))
+    with pytest.raises(ValueError, match="must cut by time, got '100t'"):
+        resample(Given(TICKS), "100t")
+    monkeypatch.setattr("kf_widget.store.resample._PART", 1 << 18)
+    with pytest.raises(ValueError, match=r"must be in time order, got .* at row 262,144\."):
+        resample(Falling(), "1m", client=client)
+
+
+def assert_bars(bars: Bars, expected: Bars) -> None:
+    assert bars.tz == expected.tz
+    assert bars.interval_ns == expected.interval_ns
+    for name in ("time_ns", "open", "high", "low", "close", "volume", "count"):
+        mine, theirs = getattr(bars, name), getattr(expected, name)
+        assert (mine is None) == (theirs is None)
+        if mine is not None:
+            assert mine.tobytes() == theirs.tobytes(), name
