@@ -68,7 +68,7 @@ class TickStore:
         self._writer: Writer | None = None
         self._closed = False
         self._shown = self._committed()
-        self._snapshot = open_snapshot(self.path, self._shown)
+        self._opened: StoredTicks | None = open_snapshot(self.path, self._shown)
         self._given = 0
 
     def __len__(self) -> int:
@@ -115,8 +115,16 @@ class TickStore:
         if manifest.id != self._shown.id or manifest.rows < self._shown.rows:
             raise KfError(f"refresh: {self.path} was replaced by another store. Open it anew.")
         if manifest.rows > self._shown.rows:
-            self._snapshot = open_snapshot(self.path, manifest)
+            self._opened = None
         self._shown = manifest
+
+    @property
+    def _snapshot(self) -> StoredTicks:
+        """The newest rows; mapped once somebody asks, so that an append need not."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = open_snapshot(self.path, self._shown)
+            return self._opened
 
     def append(
         self,
@@ -309,7 +317,7 @@ class TickStore:
     @property
     def tz(self) -> str:
         """IANA name of the time zone it is shown in."""
-        return self._snapshot.tz
+        return self._shown.schema.tz
 
     @property
     def price_step(self) -> float:

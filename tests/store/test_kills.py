@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     root = tmp_path_factory.mktemp("whole") / "store"
     ingest(Given(TICKS), root, progress=False).close()
     return files_of(root)
+
+
+def test_read_while_another_process_appends(program: Program, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    ingest(Given(Ticks.from_columns(*cut(TICKS, 0, 100), tz=TICKS.tz)), root, progress=False).close()
+    with ThreadPoolExecutor(1) as beside, open_ticks(root) as store:
+        writing = beside.submit(run, program, "append", root, 1, None)
+        seen = {100}
+        while not writing.done():
+            store.refresh()
+            snapshot = store.snapshot()
+            assert_rows(snapshot, TICKS, len(snapshot))
+            assert len(snapshot.index) == len(snapshot) >= max(seen)
+            for level in snapshot.levels.values():
+                assert level.first_row[-1] <= len(snapshot)
+            seen.add(len(snapshot))
+        assert writing.result() == (True, ROWS)
+        assert store.refresh() or len(store) == ROWS
+        assert_rows(store.snapshot(), TICKS)
+    assert len(seen) > 2
 
 
 @pytest.mark.timeout(1800)

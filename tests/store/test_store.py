@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streams import COLUMNS, Given, assert_rows, cut, files_of, make_ticks, table
 
+from kf_widget import Chart
 from kf_widget.errors import KfError
 from kf_widget.history.index import RangeIndex
 from kf_widget.history.ticks import Ticks
@@ -376,3 +377,15 @@ def test_a_forked_child_holds_no_lock(small: TickStore) -> None:
         assert len(other) == 1003
     os.close(begins)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_chart_of_a_store_is_that_of_its_ticks(whole: Path) -> None:
+    with open_ticks(whole) as store:
+        ours, theirs = Chart(store), Chart(TICKS)
+        for chart in (ours, theirs):
+            chart.goto(int(TICKS.time_ns[N // 2]))
+        for timeframe in ("auto", "5m", "ticks"):
+            ours.timeframe = theirs.timeframe = timeframe
+            assert ours.render(640, 360) == theirs.render(640, 360)
+        ours.close()
+        theirs.close()
