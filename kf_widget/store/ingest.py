@@ -174,13 +174,21 @@ def _fill(root: Path, stream: TickStream, progress: bool) -> None:
                 if writer.rows - done >= _COMMIT_ROWS and commits.begin(so_far):
                     done = writer.rows
             commits.finish(Source(stream.fingerprint, True, dict(stream.dropped)))
-    except OSError as error:
+    except (KeyboardInterrupt, KfError, OSError) as error:
+        with contextlib.suppress(Exception):  # fails at once where it was the store that could not be written
+            if writer.rows > writer.committed.rows:
+                commits.finish(Source(stream.fingerprint, False, dict(stream.dropped)))
+        if not isinstance(error, OSError):
+            raise
         raise KfError(
             f"ingest: the source could not be read: {error}. What was committed is safe: run it"
             " again to go on."
         ) from error
     finally:
         commits.close()
+        files.drop()
+        with contextlib.suppress(KfError):  # a full disk gets back what was not committed
+            writer.undo()
         writer.close()
 
 

@@ -49,10 +49,15 @@ class QueuedFiles(Files):
         if self._failure is not None:
             raise self._failure
 
-    def close(self) -> None:
-        """Drop what waits, end the thread, and close all files."""
+    def drop(self) -> None:
+        """Do nothing of what waits, and nothing more."""
         if self._failure is None:
             self._failure = RuntimeError("the files are closed")
+        self._jobs.join()
+
+    def close(self) -> None:
+        """Drop what waits, end the thread, and close all files."""
+        self.drop()
         if self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()

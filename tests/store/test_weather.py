@@ -112,6 +112,7 @@ def test_a_disk_that_fills_during_ingest(tmp_path: Path, monkeypatch: pytest.Mon
         if (tmp_path / "s").exists():
             with open_ticks(tmp_path / "s") as store:
                 assert_rows(store.snapshot(), TICKS, len(store))
+                assert len(files_of(store.path).get("price.f8", b"")) == 8 * len(store)
     with ingest(Given(TICKS, cuts), tmp_path / "s", progress=False) as store:
         assert_rows(store.snapshot(), TICKS)
         store.verify()
