@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kf_widget.sources.batch import Batch, Schema
 
 __all__ = ["TickStream"]
 
 
+@runtime_checkable
 class TickStream(Protocol):
     """A source of ticks that is open.
 
