@@ -1,11 +1,12 @@
 # make demo [DATA=ticks.parquet]   a chart in JupyterLab
 # make test                        everything, as CI runs it
+# make faults                      writers of a store killed at 400 random points
 
 PYTHON := .venv/bin/python
 BUNDLE := kf_widget/static/widget.js
 JS := $(shell find js -name node_modules -prune -o -type f ! -name '*.py' -print)
 
-.PHONY: demo test lint format bench warm build clean preflight js-test
+.PHONY: demo test faults lint format bench warm build clean preflight js-test
 .DELETE_ON_ERROR:
 
 demo: .venv/installed-lab
@@ -15,6 +16,9 @@ test: .venv/installed-test lint js-test
 	@KF_CHROMIUM="$$(sh .ci/chromium.sh)" && export KF_CHROMIUM && \
 		$(PYTHON) -m kf_widget warm && \
 		$(PYTHON) -m pytest --nbval-lax tests notebooks $(PYTEST)
+
+faults: .venv/installed-test
+	KF_KILLS=200 $(PYTHON) -m pytest tests/store/test_kills.py tests/store/test_replay.py
 
 lint: .venv/installed-test js/node_modules/installed
 	$(PYTHON) -m ruff check

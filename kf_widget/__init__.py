@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kf_widget.history.ticks import Ticks
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.plotting.plot import plot
+    from kf_widget.store.ingest import ingest
+    from kf_widget.store.resample import resample
+    from kf_widget.store.store import TickStore, open_ticks
     from kf_widget.widget.chart import Chart
 
 __version__ = "0.1.0"
@@ -27,12 +30,16 @@ _HOME = {
     "Chart": "kf_widget.widget.chart",
     "KfError": "kf_widget.errors",
     "KfWarning": "kf_widget.errors",
+    "TickStore": "kf_widget.store.store",
     "Ticks": "kf_widget.history.ticks",
     "Timeframe": "kf_widget.history.timeframe",
     "View": "kf_widget.chart.view",
+    "ingest": "kf_widget.store.ingest",
+    "open_ticks": "kf_widget.store.store",
     "plot": "kf_widget.plotting.plot",
     "read_bars": "kf_widget.history.files",
     "read_ticks": "kf_widget.history.files",
+    "resample": "kf_widget.store.resample",
     "run_autotune": "kf_widget.history.autotune",
     "sample_ticks": "kf_widget.history.sample",
 }
@@ -42,13 +49,17 @@ __all__ = [
     "Chart",
     "KfError",
     "KfWarning",
+    "TickStore",
     "Ticks",
     "Timeframe",
     "View",
     "__version__",
+    "ingest",
+    "open_ticks",
     "plot",
     "read_bars",
     "read_ticks",
+    "resample",
     "run_autotune",
     "sample_ticks",
 ]

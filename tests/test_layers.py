@@ -12,7 +12,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kf_widget"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = ("errors", "threads", "jit", "history", "chart", "raster", "frame", "plotting", "widget")
+LAYERS = (
+    "errors",
+    "threads",
+    "jit",
+    "history",
+    "sources",
+    "store",
+    "chart",
+    "raster",
+    "frame",
+    "plotting",
+    "widget",
+)
 """Each may import itself and what stands before it."""
 APART = ("server",)
 """Loaded by other processes: import nothing of the package."""

@@ -184,9 +184,9 @@ def cluster(
 ) -> Any:
     """Sort the tiles into the groups that make the file smallest.
 
-    The second group may be that of the blank tiles. Each further one is begun from a tile that the groups so far suit badly, and all are then
-    rearranged, until two more groups in a row were in vain. What is kept is the number of groups with
-    the least bits, as written.
+    The second group may be that of the blank tiles. Each further one is begun from a tile that the
+    groups so far suit badly, and all are then rearranged, until two more groups in a row were in vain.
+    What is kept is the number of groups with the least bits, as written.
 
     Parameters
     ----------
