@@ -12,7 +12,7 @@ from kf_widget.plotting.batch import dataset_of, encode_windows, joined
 from kf_widget.plotting.columns import fault
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look, look_of
-from kf_widget.plotting.record import content_hash, made_from
+from kf_widget.plotting.record import content_hash, made_from, manner
 from kf_widget.plotting.save import chart_bytes
 from kf_widget.plotting.windows import Windows
 
@@ -80,10 +80,11 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
     sources = [""] * len(places)
     if piece.paths is not None and piece.known is not None:
         wanted = []
+        how = manner(look, piece.format, piece.speed, piece.options)
         for k, place in enumerate(places):
             rows = slice(int(part.starts[k]), int(part.stops[k]))
             columns = [column[rows] for column in part.columns]
-            sources[k] = made_from(columns, look, piece.format, piece.speed, piece.options)
+            sources[k] = made_from(columns, how)
             if not _stands(piece.paths[place], sources[k], piece.known):
                 wanted.append(k)
         if len(wanted) < len(places):
