@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 from pathlib import Path
@@ -43,7 +44,7 @@ def write_file(what: str, target: Any, data: bytes) -> Any:
     """Write to a path, whole or not at all, or to an open binary file; returns `target`."""
     if isinstance(target, str | os.PathLike):
         write_whole(what, os.fspath(target), data)
-    elif hasattr(target, "write"):
+    elif hasattr(target, "write") and not isinstance(target, io.TextIOBase):
         target.write(data)
     else:
         raise TypeError(f"{what}: output_path must be a path or a binary file, got {type(target).__name__}.")
@@ -52,6 +53,10 @@ def write_file(what: str, target: Any, data: bytes) -> Any:
 
 def write_whole(what: str, path: str, data: bytes) -> None:
     """Write a file that gets its name once it is whole, in place of what had the name before."""
+    if "\0" in path:
+        raise ValueError(
+            f"{what}: output_path must hold no NUL character, got {path!r}. Choose another name."
+        )
     # No Path here: three of them would cost as much as encoding a small chart.
     folder, name = os.path.split(path)
     beside = f"{folder}{os.sep if folder else ''}.{name[:200]}.{os.getpid()}-{next(_count)}.part"
