@@ -66,11 +66,19 @@ def run_piece(piece: Piece) -> Result:
         for part, places in groups:
             _draw_part(piece, look, part, places, result)
     else:
+        from kf_widget.plotting.drawn import shown_of
+
+        how = manner(look, piece.format, piece.speed, piece.options)
         for place, dataset in enumerate(piece.datasets):
             try:
                 ohlc, volume = dataset_of(f"{_WHAT}: dataset", dataset)
+                source = ""
+                if piece.paths is not None and piece.known is not None:
+                    source = made_from(shown_of(ohlc, volume, look, _WHAT), how)
+                    if _stands(piece.paths[place], source, piece.known):
+                        continue
                 data = chart_bytes(_WHAT, ohlc, volume, look, piece.format, piece.speed, piece.options)
-                _deliver(piece, place, data, "", result)
+                _deliver(piece, place, data, source, result)
             except Exception as error:
                 result.failures[place] = error
     return result
