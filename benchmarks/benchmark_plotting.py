@@ -234,64 +234,63 @@ def ms(seconds: float) -> str:
     return f"{seconds * 1e3:,.2f}" if seconds < 0.1 else f"{seconds * 1e3:,.0f}"
 
 
-def tables(results: dict[str, Any]) -> str:
-    """All results as markdown."""
+def sections(results: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Titles and tables in markdown, by name."""
     width, height = PEER_SIZE
-    machine = results["machine"]
-    parts = [
-        "# Plotting\n",
-        f"{machine['processor']}, {machine['cores']} cores, {machine['date']}. Medians, milliseconds.\n",
-        f"## Beside mplfinance: {width} x {height}, candles and volume, rendered and saved\n",
-        markdown_table(
-            ["candles", "mplfinance PNG", "PNG", "WebP", "PNG: times faster", "WebP: times faster"],
+    peers = markdown_table(
+        ["candles", "mplfinance PNG", "PNG", "WebP", "PNG: times faster", "WebP: times faster"],
+        [
             [
-                [
-                    f"{row['candles']:,}", ms(row["mplfinance_s"]), ms(row["png_s"]), ms(row["webp_s"]),
-                    f"{row['ratio_png']:,.0f}", f"{row['ratio_webp']:,.0f}",
-                ]
-                for row in results["mplfinance"]
-            ],
-        ),
-        f"## With candles: {width} x {height}\n",
-        markdown_table(
-            ["candles", "render", "render and WebP"],
-            [[f"{row['candles']:,}", ms(row["render_s"]), ms(row["webp_s"])] for row in results["candles"]],
-        ),
-        "## With resolution: 1,000 candles\n",
-        markdown_table(
-            ["resolution", "pixels", "render", "render and WebP"],
+                f"{row['candles']:,}", ms(row["mplfinance_s"]), ms(row["png_s"]), ms(row["webp_s"]),
+                f"{row['ratio_png']:,.0f}", f"{row['ratio_webp']:,.0f}",
+            ]
+            for row in results["mplfinance"]
+        ],
+    )  # fmt: skip
+    grown = markdown_table(
+        ["candles", "render", "render and WebP"],
+        [[f"{row['candles']:,}", ms(row["render_s"]), ms(row["webp_s"])] for row in results["candles"]],
+    )
+    resolution = markdown_table(
+        ["resolution", "pixels", "render", "render and WebP"],
+        [
+            [row["resolution"], f"{row['pixels']:,}", ms(row["render_s"]), ms(row["webp_s"])]
+            for row in results["resolution"]
+        ],
+    )
+    cores = markdown_table(
+        ["threads", "images a second", "of one thread"],
+        [
+            [str(row["threads"]), f"{row['images_per_s']:,.0f}", f"{row['ratio']:.2f}x"]
+            for row in results["cores"]
+        ],
+    )
+    options = markdown_table(
+        ["option", "render without", "with", "adds", "and WebP without", "with", "adds"],
+        [
             [
-                [row["resolution"], f"{row['pixels']:,}", ms(row["render_s"]), ms(row["webp_s"])]
-                for row in results["resolution"]
-            ],
+                row["option"], ms(row["render_without_s"]), ms(row["render_with_s"]),
+                f"{row['render_overhead']:+.1%}", ms(row["webp_without_s"]), ms(row["webp_with_s"]),
+                f"{row['webp_overhead']:+.1%}",
+            ]
+            for row in results["overheads"]
+        ],
+    )  # fmt: skip
+    files = markdown_table(
+        ["format", "speed", "time", "bytes"],
+        [[row["format"], row["speed"], ms(row["s"]), f"{row['bytes']:,}"] for row in results["formats"]],
+    )
+    thumbnail = f"{THUMBNAIL['width']} x {THUMBNAIL['height']}, {THUMBNAIL_BARS} candles"
+    return {
+        "peers": (
+            f"Beside mplfinance: {width} x {height}, candles and volume, rendered and saved", peers
         ),
-        f"## With cores: {THUMBNAIL['width']} x {THUMBNAIL['height']}, {THUMBNAIL_BARS} candles, to WebP\n",
-        markdown_table(
-            ["threads", "images a second", "of one thread"],
-            [
-                [str(row["threads"]), f"{row['images_per_s']:,.0f}", f"{row['ratio']:.2f}x"]
-                for row in results["cores"]
-            ],
-        ),
-        "## What an option adds: 1080p, 1,000 candles\n",
-        markdown_table(
-            ["option", "render without", "with", "adds", "and WebP without", "with", "adds"],
-            [
-                [
-                    row["option"], ms(row["render_without_s"]), ms(row["render_with_s"]),
-                    f"{row['render_overhead']:+.1%}", ms(row["webp_without_s"]), ms(row["webp_with_s"]),
-                    f"{row['webp_overhead']:+.1%}",
-                ]
-                for row in results["overheads"]
-            ],
-        ),
-        "## Formats: 1080p, 1,000 candles, rendered and saved\n",
-        markdown_table(
-            ["format", "speed", "time", "bytes"],
-            [[row["format"], row["speed"], ms(row["s"]), f"{row['bytes']:,}"] for row in results["formats"]],
-        ),
-    ]  # fmt: skip
-    return "\n".join(parts)
+        "candles": (f"With candles: {width} x {height}", grown),
+        "resolution": ("With resolution: 1,000 candles", resolution),
+        "cores": (f"With cores: {thumbnail}, to WebP", cores),
+        "options": ("What an option adds: 1080p, 1,000 candles", options),
+        "formats": ("Formats: 1080p, 1,000 candles, rendered and saved", files),
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -316,10 +315,25 @@ def main() -> None:
             "overheads": overheads(seconds),
             "formats": formats(folder, seconds),
         }
-    text = tables(results)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-    options.output.write_text(text)
+    write(results, options.output)
+
+
+def write(results: dict[str, Any], output: Path) -> None:
+    """All tables to a file and the figures beside it; at the usual place also each table, for the README."""
+    machine, parts = results["machine"], sections(results)
+    text = "\n".join(
+        [
+            "# Plotting\n",
+            f"{machine['processor']}, {machine['cores']} cores, {machine['date']}. Medians, milliseconds.\n",
+            *(f"## {title}\n\n{table}" for title, table in parts.values()),
+        ]
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
+    output.write_text(text)
+    if output.resolve() == RESULTS / "plotting.md":
+        for name, (_, table) in parts.items():
+            (RESULTS / f"plotting_{name}.md").write_text(table)
     print(text)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import io
+from pathlib import Path
 
 import psutil
 
 from kf_widget.plotting import (
+    render_and_save,
     render_batch,
     render_charts_parallel,
     render_ohlcv_chart,
@@ -48,6 +50,22 @@ def test_ten_thousand_charts_in_batches() -> None:
         for _ in range(n // 100):
             render_charts_parallel([*charts, *charts], **SIZE)
             render_batch(windows, **SIZE)
+
+    renders(1000)
+    before = resident()
+    renders(RENDERS)
+    assert resident() - before < ALLOWED
+
+
+def test_ten_thousand_charts_through_the_scene_and_in_other_formats(tmp_path: Path) -> None:
+    charts = [dataset(30, k) for k in range(25)]
+    looks = [{"axes": True}, {"chart_type": "renko"}, {"chart_type": "line", "enable_antialiasing": False}]
+
+    def renders(n: int) -> None:
+        for k in range(n):
+            look = looks[k % 3]
+            suffix = ("png", "jpg", "svg", "svgz")[k % 4]
+            render_and_save(**charts[k % 25], output_path=tmp_path / f"{k % 4}.{suffix}", **SIZE, **look)
 
     renders(1000)
     before = resident()

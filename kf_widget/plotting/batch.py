@@ -177,12 +177,8 @@ def listed(what: str, datasets: Any) -> Sequence[Any]:
 
 def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
     """The `ohlc` and `volume` of one dataset."""
-    try:
-        unknown = [key for key in dataset if key not in ("ohlc", "volume")]
-        if not unknown:
-            return dataset["ohlc"], dataset.get("volume")
-    except (KeyError, TypeError, AttributeError):
-        unknown = []
+    if isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= {"ohlc", "volume"}:
+        return dataset["ohlc"], dataset.get("volume")
     got = ", ".join(map(str, dataset)) if isinstance(dataset, dict) else type(dataset).__name__
     raise (TypeError if not isinstance(dataset, dict) else ValueError)(
         f'{what}: must be a mapping with "ohlc" and perhaps "volume", got {got or "an empty one"}.'

@@ -87,7 +87,9 @@ class _Unlocked:
 
 
 def _find(what: str, ohlc: Any, name: str) -> Any:
-    if not isinstance(ohlc, Mapping) and not hasattr(ohlc, "__getitem__"):
+    if hasattr(ohlc, "collect_schema") and hasattr(ohlc, "collect"):
+        raise TypeError(f"{what}: ohlc must hold its columns, got a lazy table. Pass ohlc.collect().")
+    if isinstance(ohlc, str | bytes) or not (isinstance(ohlc, Mapping) or hasattr(ohlc, "__getitem__")):
         raise TypeError(
             f"{what}: ohlc must be a mapping or a table with {', '.join(PRICES)}, got {type(ohlc).__name__}."
         )

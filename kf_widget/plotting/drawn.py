@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.chart.compose import Style, compose
+from kf_widget.chart.inks import AREA, LINE
 from kf_widget.chart.layout import MAX_AREA_PX, font_px
 from kf_widget.chart.resolution import TICKS
-from kf_widget.chart.scene import Scene
+from kf_widget.chart.scene import Area, Layer, Polyline, Scene
 from kf_widget.chart.slots import SLOT_NS, number_marks, slot_subject, stamp_marks
 from kf_widget.chart.title import title_px, with_title
 from kf_widget.chart.view import Viewport
@@ -26,7 +28,7 @@ from kf_widget.plotting.look import Look
 from kf_widget.plotting.shapes import Shape, shape_of_bars
 from kf_widget.raster import measure, rasterize
 
-__all__ = ["draw_chart", "draw_svg", "rasterized", "scene_of", "scene_of_table"]
+__all__ = ["draw_chart", "draw_svg", "rasterized", "scene_of", "scene_of_table", "shown_of"]
 
 _IN_SCENE = {"ohlc": "bars"}
 
@@ -131,8 +133,42 @@ def scene_of(shape: Shape, look: Look, zone: Zone, title: str | None = None, wha
         formed=True,
     )
     marks = number_marks(first) if shape.stamps_ns is None else stamp_marks(shape.stamps_ns, zone, first)
-    scene = compose(subject, viewport, style, measure, marks).scene
+    composed = compose(subject, viewport, style, measure, marks)
+    scene = composed.scene
+    if shape.chart_type in ("line", "area"):
+        _break(scene, shape, composed.layout.plot[2])
     return with_title(scene, title, font_px(ratio), band) if title and band else scene
+
+
+def shown_of(ohlc: Any, volume: Any, look: Look, what: str) -> list[npt.NDArray[Any]]:
+    """All of a dataset that a chart of it shows: its columns, and with axes its times and their zone."""
+    columns = columns_of(ohlc, volume, what)
+    if not look.axes:
+        return list(columns)
+    stamps_ns, zone = _stamps(ohlc, columns.open.size, None, what)
+    told = np.frombuffer(zone.encode(), np.uint8)
+    return [*columns, told] if stamps_ns is None else [*columns, told, np.ascontiguousarray(stamps_ns)]
+
+
+def _break(scene: Scene, shape: Shape, width: int) -> None:
+    """Break the line of closes where slots without a bar are a pixel wide or more; plot `width` px wide."""
+    before, after = shape.slots[:-1] + 1, shape.slots[1:]
+    px = width / max(shape.n_slots, 1)
+    wide = np.flatnonzero((after > before) & ((after - before) * px >= 1))
+    if not wide.size:
+        return
+    start, stop = before[wide] * px, after[wide] * px
+    middle = 0.5 * (start + stop)
+    for place, (clip, mark) in enumerate(scene.layers):
+        if isinstance(mark, Polyline | Area) and mark.ink in (LINE, AREA):
+            at = np.searchsorted(mark.x, middle)
+            # A pixel column with many bars is as wide as its time, and its points may lie in the gap.
+            gap = np.maximum(np.searchsorted(start, mark.x) - 1, 0)
+            inside = (mark.x > start[gap]) & (mark.x < stop[gap])
+            edge = np.where(mark.x <= middle[gap], start[gap], stop[gap])
+            x = np.insert(np.where(inside, edge, mark.x), at, np.nan)
+            y = np.insert(mark.y, at, np.nan)
+            scene.layers[place] = Layer(clip, dataclasses.replace(mark, x=x, y=y))
 
 
 def rasterized(scene: Scene, look: Look) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:

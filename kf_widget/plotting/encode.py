@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import operator
-import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy.typing as npt
 from kf_widget.frame.image import encode_image
 from kf_widget.frame.vp8l import encode
 from kf_widget.plotting.look import choose
+from kf_widget.plotting.png import encode_png
 
 __all__ = ["SPEEDS", "check_options", "encode_indexed", "encode_pixels"]
 
@@ -79,7 +78,7 @@ def encode_indexed(
         assert data is not None
         return data
     if format == "png":
-        return _png(indices, colours, speed, options.get("compress_level"))
+        return encode_png(indices, colours, speed, options.get("compress_level"))
     return _jpeg(lambda **given: encode_image(indices, colours, "jpg", **given), speed, options)
 
 
@@ -107,76 +106,6 @@ def _jpeg(save: Callable[..., bytes], speed: str, options: dict[str, Any]) -> by
     if speed == "best" and "progressive" not in options:
         data = min(data, save(**given, progressive=True), key=len)
     return data
-
-
-def _png(indices: Indices, colours: Colours, speed: str, level: int | None) -> bytes:
-    """A PNG with a palette; fast spends a byte on each pixel, the others as few bits as do.
-
-    "best" also tries zlib's other ways, and each row as its difference from the row above.
-    """
-    height, width = indices.shape
-    if speed == "fast":
-        bits, rows = 8, indices
-    else:
-        indices, colours = _compact(indices, colours)
-        bits = next(b for b in (1, 2, 4, 8) if colours.size <= 1 << b)
-        rows = _packed(indices, bits)
-    plain = np.zeros((height, rows.shape[1] + 1), np.uint8)
-    plain[:, 1:] = rows
-    chosen = _LEVELS[speed] if level is None else level
-    data = _deflate(plain, chosen, zlib.Z_DEFAULT_STRATEGY)
-    if speed == "best" and level is None:
-        moved = plain.copy()
-        moved[1:, 1:] -= plain[:-1, 1:]
-        moved[:, 0] = 2
-        tries = [_deflate(plain, 6, zlib.Z_DEFAULT_STRATEGY)]
-        tries += [
-            _deflate(rows, 9, strategy)
-            for rows in (plain, moved)
-            for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE)
-        ]
-        data = min([data, *tries], key=len)
-    flat = colours.astype(">u4").view(np.uint8).reshape(-1, 4)
-    chunks = [
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)),
-        _chunk(b"PLTE", flat[:, 1:].tobytes()),
-    ]
-    if (flat[:, 0] != 255).any():
-        chunks.append(_chunk(b"tRNS", flat[:, 0].tobytes()))
-    return b"".join([b"\x89PNG\r\n\x1a\n", *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
-
-
-def _compact(indices: Indices, colours: Colours) -> tuple[Indices, Colours]:
-    """The same picture with only the colours that occur."""
-    used = np.flatnonzero(np.bincount(indices.reshape(-1), minlength=256))
-    if used.size == colours.size:
-        return indices, colours
-    ranks = np.zeros(256, np.uint8)
-    ranks[used] = np.arange(used.size)
-    return ranks[indices], colours[used]
-
-
-def _packed(indices: Indices, bits: int) -> Indices:
-    """Pixels side by side in bytes, the first in the highest bits."""
-    if bits == 8:
-        return indices
-    many = 8 // bits
-    height, width = indices.shape
-    wide = np.zeros((height, -(-width // many) * many), np.uint8)
-    wide[:, :width] = indices
-    packed = np.zeros((height, wide.shape[1] // many), np.uint8)
-    for k in range(many):
-        packed |= wide[:, k::many] << np.uint8(8 - bits * (k + 1))
-    return packed
-
-
-def _deflate(rows: Indices, level: int, strategy: int) -> bytes:
-    squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
-    return squeeze.compress(rows.data) + squeeze.flush()
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _whole(what: str, name: str, value: Any, least: int, most: int) -> int:

@@ -157,19 +157,22 @@ def _paths(output_paths: Iterable[Any], n: int) -> list[Any]:
             raise TypeError(f"{_WHAT}: output_paths must be paths, got {type(path).__name__} at {position}.")
     if len(given) != n:
         raise ValueError(f"{_WHAT}: output_paths must be {n:,}, one for each dataset, got {len(given):,}.")
-    seen: dict[Path, int] = {}
+    seen: dict[str, int] = {}
+    folders: set[str] = set()
     for position, path in enumerate(given):
-        whole = Path(os.path.abspath(path))  # noqa: PTH100  (a link is a place of its own)
+        whole = os.path.abspath(path)  # noqa: PTH100  (a link is a place of its own)
         if whole in seen:
             raise ValueError(
                 f"{_WHAT}: output_paths must differ, got {os.fspath(path)!r} at {seen[whole]} and {position}."
             )
         seen[whole] = position
-        if whole.name == RECORD:
+        folder, name = os.path.split(whole)
+        folders.add(folder)
+        if name == RECORD:
             raise ValueError(f"{_WHAT}: output_paths must not be {RECORD}, the batch's own record.")
-    for folder in {whole.parent for whole in seen}:
-        if not folder.is_dir():
-            raise KfError(f"{_WHAT}: cannot write into {str(folder)!r}: it is no folder. Make it first.")
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise KfError(f"{_WHAT}: cannot write into {folder!r}: it is no folder. Make it first.")
     return given
 
 

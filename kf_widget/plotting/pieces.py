@@ -12,7 +12,7 @@ from kf_widget.plotting.batch import dataset_of, encode_windows, joined
 from kf_widget.plotting.columns import fault
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look, look_of
-from kf_widget.plotting.record import content_hash, made_from
+from kf_widget.plotting.record import content_hash, made_from, manner
 from kf_widget.plotting.save import chart_bytes
 from kf_widget.plotting.windows import Windows
 
@@ -66,11 +66,19 @@ def run_piece(piece: Piece) -> Result:
         for part, places in groups:
             _draw_part(piece, look, part, places, result)
     else:
+        from kf_widget.plotting.drawn import shown_of
+
+        how = manner(look, piece.format, piece.speed, piece.options)
         for place, dataset in enumerate(piece.datasets):
             try:
                 ohlc, volume = dataset_of(f"{_WHAT}: dataset", dataset)
+                source = ""
+                if piece.paths is not None and piece.known is not None:
+                    source = made_from(shown_of(ohlc, volume, look, _WHAT), how)
+                    if _stands(piece.paths[place], source, piece.known):
+                        continue
                 data = chart_bytes(_WHAT, ohlc, volume, look, piece.format, piece.speed, piece.options)
-                _deliver(piece, place, data, "", result)
+                _deliver(piece, place, data, source, result)
             except Exception as error:
                 result.failures[place] = error
     return result
@@ -80,10 +88,11 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
     sources = [""] * len(places)
     if piece.paths is not None and piece.known is not None:
         wanted = []
+        how = manner(look, piece.format, piece.speed, piece.options)
         for k, place in enumerate(places):
             rows = slice(int(part.starts[k]), int(part.stops[k]))
             columns = [column[rows] for column in part.columns]
-            sources[k] = made_from(columns, look, piece.format, piece.speed, piece.options)
+            sources[k] = made_from(columns, how)
             if not _stands(piece.paths[place], sources[k], piece.known):
                 wanted.append(k)
         if len(wanted) < len(places):

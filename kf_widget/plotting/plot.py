@@ -52,6 +52,13 @@ _BARS_WANTED = 200
 _UNTIMED = {role: names for role, names in BAR_ROLES.items() if role not in ("time", "count")}
 
 
+_LOOKS = ("bg_color", "up_color", "down_color", "wick_width_ratio", "enable_antialiasing", "show_grid")
+_NAMES = (
+    "type", "savefig", "use_gpu", "timeframe", "title", "volume", "tz", "box_size", "reversal", "width",
+    "height", "theme", "format", "speed", "quality",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """Arguments that say what is drawn, checked."""
@@ -124,6 +131,11 @@ class _Plot:
         """
         what = "plot"
         kind = choose(what, "type", _ALIASES.get(type, type), TYPES)
+        for name in render:
+            if name not in _LOOKS:
+                choose(what, "an argument", name, (*_NAMES, *_LOOKS))
+        if title is not None and not isinstance(title, str):
+            raise TypeError(f"{what}: title must be a string or None, got {title!r}.")
         if not isinstance(use_gpu, bool) and use_gpu != "auto":
             raise ValueError(f'{what}: use_gpu must be "auto", True or False, got {use_gpu!r}.')
         chosen = options = None

@@ -14,7 +14,7 @@ from kf_widget.jit import sources_of
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look
 
-__all__ = ["RECORD", "Record", "content_hash", "made_from"]
+__all__ = ["RECORD", "Record", "content_hash", "made_from", "manner"]
 
 RECORD = ".kf-batch.jsonl"
 """Name of the record, in each folder that a batch writes into."""
@@ -33,14 +33,21 @@ def content_hash(data: Any) -> str:
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
-def made_from(columns: Any, look: Look, format: str, speed: str, options: dict[str, Any]) -> str:
-    """Hash of all that decides the bytes of a file: data, look, format, speed, and this package's code."""
+def manner(look: Look, format: str, speed: str, options: dict[str, Any]) -> Any:
+    """Digest of what decides a file's bytes beside its data: look, format, speed, and this package's code."""
     digest = hashlib.blake2b(_code_hash(), digest_size=12)
     digest.update(f"{look.key()} {format} {speed} {sorted(options.items())}".encode())
+    return digest
+
+
+def made_from(columns: Any, manner: Any) -> str:
+    """Hash of all that decides the bytes of a file: its data, and the digest of `manner`."""
+    digest = manner.copy()
     for column in columns:
         digest.update(b"%d:" % column.size)
         digest.update(column.data)
-    return digest.hexdigest()
+    found: str = digest.hexdigest()
+    return found
 
 
 class Record:

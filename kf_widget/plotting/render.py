@@ -24,7 +24,7 @@ def draw(
     if not look.bare:
         from kf_widget.plotting.drawn import draw_chart
 
-        indices, colours = draw_chart(ohlc, volume, look)
+        indices, colours = draw_chart(ohlc, volume, look, what=what)
         return indices, colours
     indices = np.empty((look.height, look.width), np.uint8)
     draw_bare(columns_of(ohlc, volume, what), look, indices, what)

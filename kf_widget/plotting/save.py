@@ -99,7 +99,7 @@ def chart_bytes(
     if format in ("svg", "svgz"):
         from kf_widget.plotting.drawn import draw_svg
 
-        data: bytes = draw_svg(ohlc, volume, look, compressed=format == "svgz")
+        data: bytes = draw_svg(ohlc, volume, look, what=what, compressed=format == "svgz")
         return data
     indices, colours = draw(ohlc, volume, look, what)
     return encode_indexed(indices, colours, format, speed, options)

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 
 from kf_widget import plotting
+from kf_widget.chart.inks import LINE
+from kf_widget.chart.scene import Polyline
 from kf_widget.chart.slots import SLOT_NS, number_marks, stamp_marks
 from kf_widget.history.zones import Zone
-from kf_widget.plotting.drawn import draw_chart, draw_svg
+from kf_widget.plotting.drawn import draw_chart, draw_svg, scene_of_table
 from kf_widget.plotting.look import look_of
 
 SIZE: dict[str, Any] = {"width": 640, "height": 400}
@@ -113,6 +115,29 @@ def test_a_row_with_nan_is_a_gap_and_leaves_the_others() -> None:
     assert gap[360:].sum() > 150
     nothing = {name: np.full(20, np.nan) for name in ohlc}
     assert pixels(nothing, None, axes=True).shape == (400, 640, 3)
+
+
+@pytest.mark.parametrize("n", [20, 4000])
+@pytest.mark.parametrize("chart_type", ["line", "area"])
+def test_a_gap_breaks_the_line_with_axes_too(chart_type: str, n: int) -> None:
+    ohlc, _ = ohlcv(n)
+    first, last = n // 2, n // 2 + max(n // 40, 2)
+    ohlc["close"][first:last] = np.nan
+    scene = scene_of_table(
+        ohlc, None, look_of(**SIZE, chart_type=chart_type, axes=True), None, 0, 3, None, "t"
+    )
+    lines = [mark for _, mark in scene.layers if isinstance(mark, Polyline) and mark.ink == LINE]
+    assert len(lines) == 1
+    broken = np.flatnonzero(np.isnan(lines[0].x))
+    assert broken.size == 1
+    left, right = lines[0].x[broken[0] - 1], lines[0].x[broken[0] + 1]
+    plot_px = lines[0].x[-1] / (n - 0.5) * n
+    assert left <= first * plot_px / n + 1
+    assert right >= last * plot_px / n - 1
+    grid_free = pixels(ohlc, None, chart_type=chart_type, show_grid=False)
+    gap = slice(int(first * 640 / n) + 2, int(last * 640 / n) - 2)
+    assert (grid_free[:, gap] == 0).all()
+    assert (grid_free[:, : gap.start - 4] != 0).any()
 
 
 @pytest.mark.parametrize("chart_type", ["candle", "renko", "pnf", "heikin_ashi"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -194,6 +195,32 @@ def test_only_the_same_from_the_same_is_kept(tmp_path: Path) -> None:
         second = third
     render_charts_parallel(charts, paths, speed="best", **look)
     assert stamps(tmp_path) != second
+
+
+@pytest.mark.parametrize(
+    ("suffix", "look"), [("svg", {}), ("webp", {"axes": True}), ("png", {"chart_type": "renko"})]
+)
+def test_charts_with_axes_and_vectors_are_kept_too(tmp_path: Path, suffix: str, look: dict[str, Any]) -> None:
+    def inodes() -> list[int]:
+        return [path.stat().st_ino for path in paths]
+
+    times = pd.date_range("2024-01-01", periods=50, freq="h")
+    charts = [{**one, "ohlc": pd.DataFrame(one["ohlc"], index=times)} for one in map(dataset, [50] * 3)]
+    paths = [tmp_path / f"{k}.{suffix}" for k in range(3)]
+    look = {"width": 300, "height": 200, **look}
+    render_charts_parallel(charts, paths, **look)
+    first = inodes()
+    assert render_charts_parallel(charts, paths, **look) == paths
+    assert inodes() == first
+    charts[1]["volume"] = None
+    charts[2]["ohlc"] = charts[2]["ohlc"].set_axis(times.tz_localize("Asia/Tokyo"))
+    render_charts_parallel(charts, paths, **look)
+    second = inodes()
+    assert second[0] == first[0]
+    assert second[1] != first[1]
+    assert (second[2] != first[2]) == ("axes" in look)  # times are shown with axes alone
+    render_charts_parallel(charts, paths, **{**look, "theme": "light"})
+    assert all(now != then for now, then in zip(inodes(), second, strict=True))
 
 
 def test_a_torn_or_foreign_record_is_no_harm(tmp_path: Path) -> None:

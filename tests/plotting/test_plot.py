@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 import kf_widget
 from kf_widget import Bars, Ticks, sample_ticks
 from kf_widget.errors import KfError
+from kf_widget.plotting.look import LOOK
 from kf_widget.plotting.plot import TYPES
 
 
@@ -108,6 +110,11 @@ def test_render_is_there_too(ticks: Ticks) -> None:
         ({"timeframe": "7q"}, "timeframe"),
         ({"tz": "Amerika/Chicago"}, "America/Chicago"),
         ({"width": 0}, "width must be 1 to"),
+        (
+            {"titel": "x"},
+            "an argument must be one of type, savefig.*show_grid, got 'titel'. Did you mean 'title'",
+        ),
+        ({"axes": False}, "an argument must be one of .* got 'axes'"),
     ],
 )
 def test_wrong_arguments_say_what_is_allowed(ticks: Ticks, more: dict[str, object], message: str) -> None:
@@ -115,7 +122,16 @@ def test_wrong_arguments_say_what_is_allowed(ticks: Ticks, more: dict[str, objec
         kf_widget.plot(ticks, **more)
 
 
+def test_every_argument_that_the_message_lists_is_taken() -> None:
+    module = sys.modules["kf_widget.plotting.plot"]
+    parameters = inspect.signature(module._Plot.__call__).parameters
+    assert [*parameters][2:-1] == list(module._NAMES)
+    assert set(module._LOOKS) < set(LOOK)
+
+
 def test_tables_that_are_none_say_so() -> None:
+    with pytest.raises(TypeError, match="title must be a string or None, got 5"):
+        kf_widget.plot(pd.DataFrame({"price": [1.0], "time": [1]}), title=5)
     with pytest.raises(TypeError, match="must be a dataframe"):
         kf_widget.plot(5)
     with pytest.raises(ValueError, match="price must be one of the columns"):

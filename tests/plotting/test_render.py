@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -387,6 +388,16 @@ def test_wrong_data_says_what_is_wrong() -> None:
             render_ohlcv_chart(ohlc, np.where(np.arange(5) == 2, bad, volume))
     with pytest.raises(ValueError, match="dataset 1: high must be finite"):
         render_ohlcv_charts([{"ohlc": ohlc}, {"ohlc": {**ohlc, "high": np.full(5, math.inf)}}], **SMALL)
+    for chart_type in ("candle", "renko"):
+        for axes in (False, True):
+            with pytest.raises(ValueError, match=r"^render_ohlcv_chart: volume must be .* got inf at row 2"):
+                render_ohlcv_chart(ohlc, [1, 2, math.inf, 4, 5], **SMALL, chart_type=chart_type, axes=axes)
+    with pytest.raises(TypeError, match=r"lazy table\. Pass ohlc\.collect\(\)"):
+        render_ohlcv_chart(pl.DataFrame(ohlc).lazy(), volume)
+    with pytest.raises(TypeError, match=r"ohlc must be a mapping or a table .* got str"):
+        render_ohlcv_chart("bars.csv", volume)
+    with pytest.raises(TypeError, match=r'dataset 0: must be a mapping with "ohlc".*got tuple'):
+        render_ohlcv_charts([(ohlc, volume)])
     with pytest.raises(TypeError, match="datasets must be a list"):
         render_ohlcv_charts({"ohlc": ohlc})
     with pytest.raises(ValueError, match=r'mapping with "ohlc".*got ohlc, volumes'):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import kf_widget.plotting.files as files
 import kf_widget.plotting.save as save
 from kf_widget.errors import KfError
 from kf_widget.plotting import render_and_save, render_ohlcv_chart, render_to_array, save_chart
@@ -193,7 +194,10 @@ def test_format_beats_the_suffix(tmp_path: Path) -> None:
         assert image.format == "PNG"
 
 
-def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool) -> None:
+    if not nameless:  # as on systems without such files
+        monkeypatch.setattr(files, "_NAMELESS", 0)
     image, path = chart(), tmp_path / "chart.webp"
     path.write_bytes(b"the old one")
 
@@ -211,6 +215,47 @@ def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert list(tmp_path.iterdir()) == [path]
     save_chart(image, path)
     np.testing.assert_array_equal(decoded(path.read_bytes()), np.asarray(image))
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_file_takes_the_place_of_what_had_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    if not nameless:
+        monkeypatch.setattr(files, "_NAMELESS", 0)
+    image, elsewhere, link = chart(), tmp_path / "elsewhere", tmp_path / "link.webp"
+    elsewhere.write_bytes(b"not given")
+    link.symlink_to(elsewhere)
+    mask = os.umask(0o027)
+    try:
+        save_chart(image, link)
+    finally:
+        os.umask(mask)
+    assert elsewhere.read_bytes() == b"not given"
+    assert not link.is_symlink()
+    assert link.stat().st_mode & 0o777 == 0o640
+    np.testing.assert_array_equal(decoded(link.read_bytes()), np.asarray(image))
+    folder = tmp_path / "folder.webp"
+    folder.mkdir()
+    with pytest.raises(KfError, match="cannot write"):
+        save_chart(image, folder)
+    monkeypatch.chdir(tmp_path)
+    assert save_chart(image, "bare.webp") == "bare.webp"
+    assert {found.name for found in tmp_path.iterdir()} == {
+        "elsewhere", "link.webp", "folder.webp", "bare.webp"
+    }  # fmt: skip
+
+
+def test_a_system_that_links_no_nameless_file_writes_named_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **more: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    save_chart(chart(), tmp_path / "a.webp")
+    assert [found.name for found in tmp_path.iterdir()] == ["a.webp"]
+    np.testing.assert_array_equal(decoded((tmp_path / "a.webp").read_bytes()), np.asarray(chart()))
 
 
 @pytest.mark.parametrize(
@@ -234,6 +279,8 @@ def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("a.svg", {}, ValueError, "render_and_save"),
         (None, {}, ValueError, "format must be given"),
         (3, {"format": "png"}, TypeError, "a path or a binary file"),
+        (io.StringIO(), {"format": "png"}, TypeError, "a path or a binary file, got StringIO"),
+        ("a\0.png", {}, ValueError, "must hold no NUL"),
     ],
 )
 def test_wrong_arguments_say_what_is_allowed(
