@@ -12,7 +12,7 @@ from kf_widget.history.choices import choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
 from kf_widget.history.joined import Part, joined_for
-from kf_widget.history.scan_kernels import count_bars, scan_bars, scan_edges
+from kf_widget.history.scan_kernels import Scratch, count_bars, scan_bars, scan_edges
 from kf_widget.threads import split, spread
 
 if TYPE_CHECKING:
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["BACKENDS", "bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 BACKENDS: Final = ("auto", "cpu", "gpu")
-_LEVELS: Final = 11  # 64 ** 11 rows are more than int64 counts
 _BAR_GRAIN: Final = 4096
 
 
@@ -201,7 +199,7 @@ def _scan_rows(history: History, edges: Ints) -> BarColumns:
     out = _empty(len(edges) - 1)
     columns, edges = _inputs(history), frozen(edges)
     spread(
-        lambda start, stop: scan_edges(edges, columns, start, stop, out, *_scratch()),
+        lambda start, stop: scan_edges(edges, columns, start, stop, out, Scratch.room()),
         split(0, len(edges) - 1, grain=_BAR_GRAIN),
     )
     return out
@@ -225,7 +223,7 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     bar_of = dict(zip(firsts.tolist(), np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
     out = _empty(sum(counts))
     spread(
-        lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], *_scratch()), pieces
+        lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], Scratch.room()), pieces
     )
     return out
 
@@ -239,10 +237,6 @@ def _inputs(history: History) -> tuple[npt.NDArray[Any], ...]:
 def _empty(n_bars: int) -> BarColumns:
     open, high, low, close, volume = (np.empty(n_bars) for _ in range(5))
     return BarColumns(np.empty(n_bars, np.int64), open, high, low, close, volume, np.empty(n_bars, np.int64))
-
-
-def _scratch() -> tuple[Floats, Floats, Ints]:
-    return np.empty(64), np.empty((_LEVELS, 64)), np.zeros(_LEVELS, np.int64)
 
 
 def _added(counted: Ints, rows: Ints) -> Ints:

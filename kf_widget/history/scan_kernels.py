@@ -1,11 +1,12 @@
 """Kernels that turn sorted rows into bars in one pass, without an index.
 
-Rows are reduced by blocks of 64, as far as a bar covers them, and sums follow the tree of `index_kernels`.
+A bar of many rows is reduced by groups of 64, as far as it covers them; bars of few rows a block of them at
+a time, by `short_kernels`. Sums follow the tree of `index_kernels` either way.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,49 @@ from kf_widget.history.run_kernels import (
     run_lowest,
     run_sum,
 )
+from kf_widget.history.short_kernels import (
+    BLOCK,
+    SHORT,
+    count_cuts,
+    cut_block,
+    note_longer,
+    short_extremes,
+    short_sums,
+)
 from kf_widget.jit import kernel
 
 if TYPE_CHECKING:
     from kf_widget.history.bar_columns import BarColumns
 
-__all__ = ["bar_stop", "count_bars", "scan_bars", "scan_edges"]
+__all__ = ["Scratch", "bar_stop", "count_bars", "scan_bars", "scan_edges"]
+
+_FEW: Final = 16
+_LEVELS: Final = 11  # 64 ** 11 rows are more than int64 counts
+
+
+class Scratch(NamedTuple):
+    """Room that a thread works in; all of it is overwritten.
+
+    numbers, longer : int64 (BLOCK,); edges : int64 (BLOCK + 1,), as in `short_kernels`
+    buffer : float64 (64,), a group being summed
+    pending : float64 (n_levels, 64), sums that wait for the rest of their group
+    filled : int64 (n_levels,), how many wait; zeros, and left so
+    """
+
+    numbers: npt.NDArray[np.int64]
+    longer: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
+    buffer: npt.NDArray[np.float64]
+    pending: npt.NDArray[np.float64]
+    filled: npt.NDArray[np.int64]
+
+    @classmethod
+    def room(cls) -> Scratch:
+        """A thread's own."""
+        numbers, longer, edges = (np.empty(BLOCK + extra, np.int64) for extra in (0, 0, 1))
+        return cls(
+            numbers, longer, edges, np.empty(GROUP), np.empty((_LEVELS, GROUP)), np.zeros(_LEVELS, np.int64)
+        )
 
 
 @kernel(_nrt=False)
@@ -102,15 +140,10 @@ def _scan_bar(
     volume: npt.NDArray[Any],
     start: int,
     stop: int,
-    buffer: npt.NDArray[np.float64],
-    pending: npt.NDArray[np.float64],
-    filled: npt.NDArray[np.int64],
+    scratch: Scratch,
 ) -> Any:
-    """Highest high, lowest low and sum of volume of rows ``[start, stop)``, which is not empty.
-
-    buffer : float64 (64,), overwritten; pending : float64 (n_levels, 64), overwritten
-    filled : int64 (n_levels,), zeros, and left so
-    """
+    """Highest high, lowest low and sum of volume of rows ``[start, stop)``, which is not empty."""
+    buffer, pending, filled = scratch.buffer, scratch.pending, scratch.filled
     has_volume = volume.size > 0
     first_block = start >> SHIFT
     last_block = (stop - 1) >> SHIFT
@@ -150,10 +183,65 @@ def count_bars(
         time = time_ns[row]
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
-        end = min(time - (time - start) % width + width, stop)
-        row = bar_stop(time_ns, row, stop_row, end)
+        end_row = min(row + BLOCK, stop_row)
         count += 1
+        if _may_be_short(time_ns, row, end_row, start, stop, width):
+            if time_ns[end_row - 1] >= stop:
+                end_row = bar_stop(time_ns, row, end_row, stop)
+            count += count_cuts(time_ns, row, end_row, start, width)
+            row = end_row - 1
+        time = time_ns[row]
+        row = bar_stop(time_ns, row, stop_row, min(time - (time - start) % width + width, stop))
     return count
+
+
+@kernel(_nrt=False)
+def _may_be_short(
+    time_ns: npt.NDArray[np.int64], row: int, end_row: int, start: int, stop: int, width: int
+) -> Any:
+    """Whether rows ``[row, end_row)`` span so many bars of a day that a bar may have few of them.
+
+    A stretch of one bar may be years long, beyond what the products and `cut_block` can hold: never there.
+    """
+    if width >= stop - start:
+        return False
+    return (min(time_ns[end_row - 1], stop) - time_ns[row]) * _FEW >= (end_row - row) * width
+
+
+@kernel(_nrt=False)
+def _reduce(
+    columns: Any,
+    edges: npt.NDArray[np.int64],
+    first: int,
+    n_bars: int,
+    out: BarColumns,
+    bar: int,
+    scratch: Scratch,
+) -> None:
+    """All but the time of `n_bars` bars, whose rows lie between neighbours of `edges` from `first` on.
+
+    No bar begins in the last `SHORT` - 1 rows of the history; n_bars is at most `BLOCK`.
+    """
+    _, opens, high, low, close, volume = columns
+    _, out_open, out_high, out_low, out_close, out_volume, out_count = out
+    for j in range(n_bars):
+        row = edges[np.uint64(first + j)]
+        after = edges[np.uint64(first + j + 1)]
+        here = np.uint64(bar + j)
+        out_open[here] = opens[np.uint64(row)]
+        out_close[here] = close[np.uint64(after - 1)]
+        out_count[here] = after - row
+    short_extremes(high, low, edges, first, n_bars, out_high, out_low, bar)
+    if volume.size > 0:
+        short_sums(volume, edges, first, n_bars, out_volume, bar, scratch.buffer)
+    else:
+        for j in range(n_bars):
+            out_volume[bar + j] = 0.0
+    for k in range(note_longer(edges, first, n_bars, scratch.longer)):
+        j = scratch.longer[k]
+        out_high[bar + j], out_low[bar + j], out_volume[bar + j] = _scan_bar(
+            high, low, volume, edges[first + j], edges[first + j + 1], scratch
+        )
 
 
 @kernel(_nrt=False)
@@ -167,32 +255,46 @@ def scan_bars(
     stop_row: int,
     out: BarColumns,
     bar: int,
-    buffer: npt.NDArray[np.float64],
-    pending: npt.NDArray[np.float64],
-    filled: npt.NDArray[np.int64],
+    scratch: Scratch,
 ) -> None:
     """Bars of time of rows ``[start_row, stop_row)``, which begin and end with a bar.
 
     kind, step, from_ns, offset_ns : as `calendar_kernels.stretch` takes them
     columns : (time_ns, open, high, low, close, volume) of the history, volume (0,) when there is none
     out : overwritten from `bar` on
-    buffer, pending, filled : as in `_scan_bar`
     """
     time_ns, opens, high, low, close, volume = columns
     out_time, out_open, out_high, out_low, out_close, out_volume, out_count = out
+    numbers, edges = scratch.numbers, scratch.edges
     start, stop, width = 0, 0, 1
     row = start_row
     while row < stop_row:
         time = time_ns[row]
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
+        end_row = min(row + BLOCK, stop_row)
+        if _may_be_short(time_ns, row, end_row, start, stop, width):
+            if time_ns[end_row - 1] >= stop:
+                end_row = bar_stop(time_ns, row, end_row, stop)
+            n_bars = cut_block(time_ns, row, end_row, start, width, numbers, edges)
+            if end_row < stop_row:
+                last = numbers[end_row - 1 - row]
+                if time_ns[end_row] < min(start + (last + 1) * width, stop):
+                    n_bars -= 1  # goes on beyond the block
+            while n_bars > 0 and edges[n_bars - 1] + SHORT > time_ns.size:
+                n_bars -= 1
+            if n_bars * _FEW >= end_row - row:
+                for j in range(n_bars):
+                    out_time[bar + j] = start + numbers[edges[j] - row] * width
+                _reduce(columns, edges, 0, n_bars, out, bar, scratch)
+                row = edges[n_bars]
+                bar += n_bars
+                continue
         begin = time - (time - start) % width
         after = bar_stop(time_ns, row, stop_row, min(begin + width, stop))
         out_time[bar] = begin
         out_open[bar] = opens[row]
-        out_high[bar], out_low[bar], out_volume[bar] = _scan_bar(
-            high, low, volume, row, after, buffer, pending, filled
-        )
+        out_high[bar], out_low[bar], out_volume[bar] = _scan_bar(high, low, volume, row, after, scratch)
         out_close[bar] = close[after - 1]
         out_count[bar] = after - row
         row = after
@@ -206,9 +308,7 @@ def scan_edges(
     start_bar: int,
     stop_bar: int,
     out: BarColumns,
-    buffer: npt.NDArray[np.float64],
-    pending: npt.NDArray[np.float64],
-    filled: npt.NDArray[np.int64],
+    scratch: Scratch,
 ) -> None:
     """Bars of the rows between neighbouring edges, each not empty; a bar's time is its first row's.
 
@@ -216,13 +316,23 @@ def scan_edges(
     """
     time_ns, opens, high, low, close, volume = columns
     out_time, out_open, out_high, out_low, out_close, out_volume, out_count = out
-    for bar in range(start_bar, stop_bar):
-        row = row_edges[bar]
-        after = row_edges[bar + 1]
-        out_time[bar] = time_ns[row]
-        out_open[bar] = opens[row]
-        out_high[bar], out_low[bar], out_volume[bar] = _scan_bar(
-            high, low, volume, row, after, buffer, pending, filled
-        )
-        out_close[bar] = close[after - 1]
-        out_count[bar] = after - row
+    bar = start_bar
+    while bar < stop_bar:
+        n_bars = min(BLOCK, stop_bar - bar)
+        while n_bars > 0 and row_edges[bar + n_bars - 1] + SHORT > time_ns.size:
+            n_bars -= 1
+        if n_bars * _FEW >= row_edges[bar + n_bars] - row_edges[bar] and n_bars > 0:
+            for j in range(n_bars):
+                out_time[bar + j] = time_ns[row_edges[bar + j]]
+            _reduce(columns, row_edges, bar, n_bars, out, bar, scratch)
+            bar += n_bars
+            continue
+        for _ in range(max(n_bars, 1)):
+            row = row_edges[bar]
+            after = row_edges[bar + 1]
+            out_time[bar] = time_ns[row]
+            out_open[bar] = opens[row]
+            out_high[bar], out_low[bar], out_volume[bar] = _scan_bar(high, low, volume, row, after, scratch)
+            out_close[bar] = close[after - 1]
+            out_count[bar] = after - row
+            bar += 1

@@ -209,3 +209,32 @@ def test_backends() -> None:
     assert_same(one, other)
     with pytest.raises(ValueError, match="backend must be one of 'auto', 'cpu', 'gpu', got 'cuda'"):
         resample(history, Timeframe.parse("1s"), zone, "cuda")
+
+
+@pytest.mark.parametrize("text", ["1M", "12M", "1000M", "52W", "400D"])
+def test_bars_of_years(way: str, text: str) -> None:
+    history = make_ticks(5000, 4, span_s=200 * 365 * 86_400, at=-100 * 365 * 86_400 * SECOND)
+    zone, timeframe = Zone.of("America/New_York"), Timeframe.parse(text)
+    assert_same(columns_of(resample(history, timeframe, zone)), expected_bars(history, timeframe, zone))
+
+
+@pytest.mark.parametrize("longest", [1, 2, 9, 20, 70])
+@pytest.mark.parametrize("size_type", [np.float64, np.float32, None])
+def test_bars_of_few_rows_in_blocks(longest: int, size_type: type | None) -> None:
+    """Lengths around the eight rows reduced in one go, over groups of 64, blocks and midnights.
+
+    The index, itself held against slow sums, is the reference: slow sums of so many bars take minutes.
+    """
+    rng = np.random.default_rng(longest)
+    lengths = rng.integers(1, longest + 1, 9000)
+    starts = np.cumsum(rng.integers(1, 60, len(lengths))) * SECOND
+    time_ns = np.repeat(starts, lengths) + SECOND - 1
+    price = np.round(100 + rng.normal(0, 5, len(time_ns)), 2)
+    size = None if size_type is None else (rng.random(len(time_ns)) * 1e3).astype(size_type)
+    history = Ticks.from_columns(time_ns, price, size)
+    zone = Zone.of("Europe/London")
+    for text in ("1s", "7s", "3t", "17t"):
+        timeframe = Timeframe.parse(text)
+        one, other = (make(history, timeframe, zone) for make in (ways.scan_columns, ways.index_columns))
+        for name, mine, theirs in zip(COLUMNS, one, other, strict=True):
+            np.testing.assert_array_equal(mine, theirs, err_msg=name)
