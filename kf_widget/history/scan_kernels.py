@@ -178,14 +178,16 @@ def count_bars(
     """Number of bars that rows ``[start_row, stop_row)`` fall into."""
     start, stop, width = 0, 0, 1
     count = 0
-    row = start_row
+    row = look = start_row
     while row < stop_row:
         time = time_ns[row]
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
         end_row = min(row + BLOCK, stop_row)
         count += 1
-        if _may_be_short(time_ns, row, end_row, start, stop, width):
+        if row >= look and not _may_be_short(time_ns, row, end_row, start, stop, width):
+            look = end_row  # long bars are neighbours: looking ahead at each costs a sixth of the scan
+        elif row >= look:
             if time_ns[end_row - 1] >= stop:
                 end_row = bar_stop(time_ns, row, end_row, stop)
             count += count_cuts(time_ns, row, end_row, start, width)
@@ -267,13 +269,15 @@ def scan_bars(
     out_time, out_open, out_high, out_low, out_close, out_volume, out_count = out
     numbers, edges = scratch.numbers, scratch.edges
     start, stop, width = 0, 0, 1
-    row = start_row
+    row = look = start_row
     while row < stop_row:
         time = time_ns[row]
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
         end_row = min(row + BLOCK, stop_row)
-        if _may_be_short(time_ns, row, end_row, start, stop, width):
+        if row >= look and not _may_be_short(time_ns, row, end_row, start, stop, width):
+            look = end_row  # long bars are neighbours: looking ahead at each costs a sixth of the scan
+        elif row >= look:
             if time_ns[end_row - 1] >= stop:
                 end_row = bar_stop(time_ns, row, end_row, stop)
             n_bars = cut_block(time_ns, row, end_row, start, width, numbers, edges)
