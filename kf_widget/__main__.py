@@ -71,8 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _warm(quiet: bool) -> None:
     from kf_widget.frame.warm import warm_all
+    from kf_widget.plotting.warm import warm_plotting
 
-    warm_all(report=None if quiet else lambda text: print(text, flush=True))
+    report = None if quiet else lambda text: print(text, flush=True)
+    warm_all(report)
+    warm_plotting(report)
 
 
 def _ingest(source: list[str], store: str, quiet: bool, **options: Any) -> None:

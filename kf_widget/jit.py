@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 __all__ = ["cache_root", "kernel", "part", "sources_of"]
@@ -137,9 +138,25 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     dispatcher = numba.njit(**settings)(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written
         dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    _drop_literals(dispatcher)
     if settings["no_cpython_wrapper"]:
         _refuse_python(dispatcher)
     return dispatcher
+
+
+def _drop_literals(dispatcher: Any) -> None:
+    """Let a call inside a kernel compile for int64, not once more for each number in the caller's text.
+
+    LLVM still sees the numbers where it inlines the callee.
+    """
+    with_literals = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        unliteral: Any = types.unliteral
+        plain = tuple(map(unliteral, args))
+        return with_literals(plain, {name: unliteral(kind) for name, kind in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
 
 
 def _refuse_python(dispatcher: Any) -> None:

@@ -22,6 +22,7 @@ from kf_widget.frame.vp8l_matches import FARTHEST, STEPS
 from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK
 from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS
 from kf_widget.frame.webp import encode_webp, warm
+from kf_widget.jit import kernel, part
 
 
 def opened(part):
@@ -237,3 +238,16 @@ def test_a_forked_worker_encodes_after_its_parent_did():
     child.start()
     assert queue.get(timeout=60) == wanted
     child.join()
+
+
+def test_a_number_in_the_text_of_a_kernel_compiles_nothing_anew():
+    @part
+    def shifted(value, by):
+        return value << by
+
+    @kernel
+    def both(value):
+        return shifted(value, 1) + shifted(value, by=2) + shifted(value, value)
+
+    assert both(3) == (3 << 1) + (3 << 2) + (3 << 3)
+    assert shifted.signatures == [(numba.int64, numba.int64)]
