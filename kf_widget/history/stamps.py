@@ -71,7 +71,11 @@ def read_stamps(what: str, name: str, column: Column) -> tuple[Ints, str | None,
     aware = column.zone
     values = column.values
     if not len(column):
-        return np.empty(0, dtype=np.int64), aware, values is not None and values.dtype.kind == "M" and not aware
+        return (
+            np.empty(0, dtype=np.int64),
+            aware,
+            values is not None and values.dtype.kind == "M" and not aware,
+        )
     if values is None:
         values, aware = _text(what, name, column.text)
     if values.dtype.kind == "M":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar, cast
 
 __all__ = ["ahead"]
@@ -14,7 +14,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(make: Callable[[], Iterator[T]], depth: int = 2) -> Iterator[T]:
+def ahead(make: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T]:
     """Items of an iterator, at most `depth` of them made before they are asked for.
 
     An exception comes out where its item would have. A reader that stops early (`close`, or letting go of it)

@@ -76,9 +76,11 @@ def _bad_sides(name: str, column: Column) -> Mask:
         coded = column.text.dictionary_encode()
         codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
         odd = [not fits(Column(text=coded.dictionary[i : i + 1])) for i in range(len(coded.dictionary))]
-        return np.array([*odd, False])[codes]
+        return np.asarray([*odd, False], dtype=bool)[codes]
     known, codes = np.unique(values, return_inverse=True)
-    return np.array([not fits(Column(known[i : i + 1])) for i in range(len(known))], dtype=bool)[codes]
+    odd = [not fits(Column(known[i : i + 1])) for i in range(len(known))]
+    mask: Mask = np.array(odd, dtype=bool)[codes]
+    return mask
 
 
 def _bad_times(column: Column, zone: Zone | None) -> Mask:

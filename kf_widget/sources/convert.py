@@ -150,5 +150,3 @@ def _moved(error: Exception, start: int, kept: npt.NDArray[np.intp] | None) -> E
         return f"row {start + (i if kept is None or i >= len(kept) else int(kept[i]))}"
 
     return type(error)(re.sub(r"\brow (\d+)", row, str(error)))
-
-

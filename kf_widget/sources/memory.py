@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kf_widget.errors import KfError
 from kf_widget.history.tables import open_table
-from kf_widget.sources.part import PIECE_ROWS, Piece, arrow_piece, cut_piece, single
+from kf_widget.sources.part import PIECE_ROWS, Part, Piece, arrow_piece, cut_piece, single
 
 __all__ = ["BatchesPart", "TablePart", "memory_parts"]
 
 
-class TablePart:
+class TablePart(Part):
     """A table that lies in memory; its columns are seen as they are, in pieces."""
-
-    once = False
 
     def __init__(self, where: str, obj: Any) -> None:
         self.where = where
-        self.keys: dict[str, str] = {}
         self._table = open_table(where, obj)
         self.names: Sequence[str] = self._table.names
         self.time_index = self._table.time_index
@@ -39,28 +36,23 @@ class TablePart:
         whole = Piece(0, columns)
         return cut_piece(whole, 0, 64) if whole.rows else None
 
-    def read(self, names: Sequence[str], start: int, lenient: bool) -> Iterator[Piece]:
+    def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         whole = Piece(0, self._table.select(names))
         for row in range(start, whole.rows, PIECE_ROWS):
             yield cut_piece(whole, row, min(row + PIECE_ROWS, whole.rows))
 
-    def single(self, name: str) -> bool | None:
+    def single(self, name: str) -> bool:
         values = self._table.select([name])[name].values
-        return None if values is None else values.dtype == np.float32
-
-    def stamp(self) -> tuple[Any, ...] | None:
-        return None
+        return values is not None and bool(values.dtype == np.float32)
 
 
-class BatchesPart:
+class BatchesPart(Part):
     """Arrow tables or batches that come one after the other.
 
     begin : names of columns -> iterator of pyarrow Tables or RecordBatches; where it gives all columns,
         those wanted are chosen here.
     once : it can be called once only.
     """
-
-    time_index = None
 
     def __init__(
         self,
@@ -73,7 +65,6 @@ class BatchesPart:
         stamp: tuple[Any, ...] | None = None,
     ) -> None:
         self.where, self.once, self.rows = where, once, rows
-        self.keys: dict[str, str] = {}
         self.names: Sequence[str] = schema.names
         self._schema, self._begin, self._stamp = schema, begin, stamp
         self._peeked: list[Any] | None = None
@@ -93,7 +84,7 @@ class BatchesPart:
                 close()
         return None if first is None else arrow_piece(0, first.slice(0, 64), names, lenient=True)
 
-    def read(self, names: Sequence[str], start: int, lenient: bool) -> Iterator[Piece]:
+    def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         if self.once:
             self.head(names)
             if self._peeked is None:
@@ -113,22 +104,18 @@ class BatchesPart:
                 yield arrow_piece(row, part, names, lenient)
                 row += part.num_rows
 
-    def single(self, name: str) -> bool | None:
+    def single(self, name: str) -> bool:
         return single(self._schema, name)
 
     def stamp(self) -> tuple[Any, ...] | None:
         return self._stamp
 
 
-class _FramesPart:
+class _FramesPart(Part):
     """An iterator of tables of any kind, read once; the first one says which columns there are."""
-
-    rows = None
-    once = True
 
     def __init__(self, what: str, frames: Iterator[Any]) -> None:
         self.where = what
-        self.keys: dict[str, str] = {}
         first = next(frames, None)
         if first is None:
             raise ValueError(f"{what}: source must give at least one table, got an iterator that gives none.")
@@ -146,7 +133,7 @@ class _FramesPart:
         whole = Piece(0, self._first.select(names))
         return cut_piece(whole, 0, 64) if whole.rows else None
 
-    def read(self, names: Sequence[str], start: int, lenient: bool) -> Iterator[Piece]:
+    def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         if self._frames is None:
             raise KfError(
                 f"{self.where}: source must be one that can be read again, got an iterator that was read "
@@ -167,12 +154,9 @@ class _FramesPart:
                 yield cut_piece(whole, at, min(at + PIECE_ROWS, whole.rows))
             row += whole.rows
 
-    def single(self, name: str) -> bool | None:
+    def single(self, name: str) -> bool:
         values = self._first.select([name])[name].values
-        return None if values is None else values.dtype == np.float32
-
-    def stamp(self) -> tuple[Any, ...] | None:
-        return None
+        return values is not None and bool(values.dtype == np.float32)
 
 
 def memory_parts(what: str, obj: Any) -> list[Any]:
@@ -240,7 +224,9 @@ def _lazy_part(what: str, obj: Any) -> BatchesPart | None:
     if dataset is not None and isinstance(obj, dataset.Dataset):
 
         def scan(names: Sequence[str]) -> Iterator[Any]:
-            yield from obj.to_batches(columns=list(dict.fromkeys(names)), batch_readahead=4, fragment_readahead=1)
+            yield from obj.to_batches(
+                columns=list(dict.fromkeys(names)), batch_readahead=4, fragment_readahead=1
+            )
 
         return BatchesPart(what, obj.schema, scan, once=isinstance(obj, dataset.InMemoryDataset))
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,9 @@ _BLOCK_BYTES: Final = 1 << 28
 """Of all runs together, while they are merged."""
 
 
-def sorted_on_disk(batches: Iterable[Batch], run_rows: int = _RUN_ROWS, block_rows: int = 0) -> Iterator[Batch]:
+def sorted_on_disk(
+    batches: Iterable[Batch], run_rows: int = _RUN_ROWS, block_rows: int = 0
+) -> Generator[Batch]:
     """All rows by time, equal stamps as they came, in bounded memory.
 
     Parameters
@@ -99,11 +101,12 @@ class _Run:
         n = min(self.block, self._rows - self._read)
         if not n:
             return False
-        self.head = Batch(*(
-            None if kind is None
+        self.head = Batch._make(
+            None
+            if kind is None
             else np.fromfile(self._path.with_suffix(f".{name}"), kind, n, offset=self._read * kind.itemsize)
             for name, kind in zip(Batch._fields, self._types, strict=True)
-        ))  # fmt: skip
+        )
         self._read += n
         return True
 
@@ -115,7 +118,7 @@ class _Run:
         return taken
 
 
-def _merged(runs: list[_Run]) -> Iterator[Batch]:
+def _merged(runs: list[_Run]) -> Generator[Batch]:
     while runs := [run for run in runs if run.fill()]:
         heads = [run.head.time_ns for run in runs if run.head is not None]
         # Up to here every run's rows are at hand, but for those equal to it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -91,6 +91,18 @@ def _file_part(what: str, found: Found, given: dict[str, str | None]) -> Part:
         from kf_widget.sources.parquet import ParquetPart
 
         return ParquetPart(where, found.file, found.keys)
+    if name.endswith((".feather", ".arrow", ".ipc", ".arrows")):
+        from kf_widget.sources.arrow_files import ArrowPart
+
+        return ArrowPart(where, found.file, found.keys)
+    if name.endswith(DBN_SUFFIXES):
+        from kf_widget.sources.dbn import DbnPart
+
+        return DbnPart(where, found.file, found.keys)
+    if name.endswith(SUFFIXES):
+        from kf_widget.sources.csv_files import CsvPart
+
+        return CsvPart(where, found.file, found.keys, given)
     raise KfError(
         f"{where}: suffix must be one of {' '.join((*SUFFIXES, *DBN_SUFFIXES))}, got "
         f"{Path(name).suffix!r}. Rename the file, or load it and pass the table."
@@ -117,7 +129,7 @@ class _Stream:
         self._local = False
         self._parts = self._by_time(opened)
         self.schema = Schema(self._size_type(opened), "side" in opened[0][1], self._zone)
-        filtered = drop or any("symbol" in found for _, found in opened) and symbols.wanted is not None
+        filtered = drop or (any("symbol" in found for _, found in opened) and symbols.wanted is not None)
         counts = [part.rows for part in parts]
         self.n_rows = None if filtered else _total(counts)
         self._can_skip = not sort and self.n_rows is not None and not self._local
@@ -193,11 +205,9 @@ class _Stream:
             with closing(ordered):
                 yield from coalesced(_skipped(ordered, skip_rows, begun), _LEAST, _MOST)
 
-    def _converted(self, start: int, begun: list[int]) -> Iterator[Converted]:
+    def _converted(self, start: int, begun: list[int]) -> Generator[Converted]:
         """Checked rows as they come, from row `start` or one before it: which one is put into `begun`."""
-        converter = Converter(
-            self._tz, self._symbols, self.dropped if self._drop else None, self.schema.size
-        )
+        converter = Converter(self._tz, self._symbols, self.dropped if self._drop else None, self.schema.size)
         before = 0
         first = True
         for part, found in self._parts:
@@ -205,13 +215,15 @@ class _Stream:
                 before += part.rows
                 continue
             converter.begin()
-            with closing(part.read(list(found.values()), max(start - before, 0), self._drop)) as pieces:  # type: ignore[type-var]
+            with closing(part.read(list(found.values()), max(start - before, 0), self._drop)) as pieces:
                 for piece in pieces:
                     if first:
                         begun[0] = before + piece.start
                         first = False
                     yield converter.convert(part.where, found, piece)
             before += part.rows or 0
+            if self._drop and part.left_out:
+                self.dropped["bad line"] = self.dropped.get("bad line", 0) + part.left_out
         self._symbols.check_found(self._what)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,27 +24,24 @@ _NEVER: Final = np.iinfo(np.int64).min
 
 def cut(batch: Batch, start: int, stop: int) -> Batch:
     """Rows start to stop."""
-    return Batch(*(None if column is None else column[start:stop] for column in batch))
+    return Batch._make(None if column is None else column[start:stop] for column in batch)
 
 
 def taken(batch: Batch, rows: npt.NDArray[Any]) -> Batch:
     """The given rows, or those where a mask is true."""
-    return Batch(*(None if column is None else column[rows] for column in batch))
+    return Batch._make(None if column is None else column[rows] for column in batch)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
     """All rows, one batch after the other."""
     if len(batches) == 1:
         return batches[0]
-    return Batch(
-        *(
-            None if columns[0] is None else np.concatenate(columns)
-            for columns in zip(*batches, strict=True)
-        )
+    return Batch._make(
+        None if columns[0] is None else np.concatenate(columns) for columns in zip(*batches, strict=True)
     )
 
 
-def in_order(pieces: Iterator[Converted], name: str, window: int = WINDOW) -> Iterator[Batch]:
+def in_order(pieces: Iterator[Converted], name: str, window: int = WINDOW) -> Generator[Batch]:
     """Batches sorted by time, equal stamps as they came.
 
     Parameters
@@ -119,7 +116,7 @@ def _check(piece: Converted, name: str, floor: int, came: list[Ints], window: in
         )
 
 
-def coalesced(batches: Iterator[Batch], least: int, most: int) -> Iterator[Batch]:
+def coalesced(batches: Iterator[Batch], least: int, most: int) -> Generator[Batch]:
     """The same rows in batches of at least `least` (but for the last) and at most `most`."""
     waiting: list[Batch] = []
     rows = 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from kf_widget.history.formats import guarded
-from kf_widget.sources.part import PIECE_ROWS, Piece, arrow_piece, single
+from kf_widget.sources.part import PIECE_ROWS, Part, Piece, arrow_piece, single
 from kf_widget.sources.paths import Stat
 
 __all__ = ["ParquetPart"]
@@ -16,11 +17,8 @@ _LARGE: Final = 4 * PIECE_ROWS
 _HEAD_ROWS: Final = 64
 
 
-class ParquetPart:
+class ParquetPart(Part):
     """A Parquet file. Opening it reads the footer."""
-
-    time_index = None
-    once = False
 
     def __init__(self, where: str, file: Path, keys: dict[str, str]) -> None:
         self.where, self.keys = where, keys
@@ -46,34 +44,45 @@ class ParquetPart:
             batch = guarded(self.where, lambda: next(batches))
         return arrow_piece(0, batch, names, lenient=True)
 
-    def read(self, names: Sequence[str], start: int, lenient: bool) -> Iterator[Piece]:
-        """Whole row groups up to about `PIECE_ROWS`; those of more are read in pieces. Those before are not."""
+    def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
+        """Row groups, up to about `PIECE_ROWS` together, or parts of large ones; none before `start`."""
         wanted = list(dict.fromkeys(names))
         self._stat.check()
         with self._open() as opened:
-            row = 0
-            together: list[int] = []
-            for group, rows in enumerate([*self._groups, _LARGE]):
-                last = group == len(self._groups)
-                if together and (last or sum(self._groups[i] for i in together) + rows > PIECE_ROWS):
-                    table = guarded(self.where, lambda: opened.read_row_groups(together, columns=wanted))
-                    yield arrow_piece(row, table, names, lenient)
-                    row += len(table)
-                    together = []
-                if last:
-                    break
-                if not together and row + rows <= start:
-                    row += rows
-                elif rows < _LARGE:
-                    together.append(group)
+            for row, groups, large in self._plan(start):
+                if large:
+                    batches = opened.iter_batches(2 * PIECE_ROWS, row_groups=groups, columns=wanted)
+                    following = partial(next, batches, None)
                 else:
-                    batches = opened.iter_batches(2 * PIECE_ROWS, row_groups=[group], columns=wanted)
-                    while (batch := guarded(self.where, lambda: next(batches, None))) is not None:
-                        yield arrow_piece(row, batch, names, lenient)
-                        row += len(batch)
+                    following = partial(opened.read_row_groups, groups, columns=wanted)
+                while (table := guarded(self.where, following)) is not None:
+                    yield arrow_piece(row, table, names, lenient)
+                    row += table.num_rows
+                    if not large:
+                        break
         self._stat.check()
 
-    def single(self, name: str) -> bool | None:
+    def _plan(self, start: int) -> Generator[tuple[int, list[int], bool]]:
+        """First row, the row groups to read, and whether that is one too large to be read at once."""
+        row = 0
+        groups: list[int] = []
+        rows = 0
+        for group, more in enumerate(self._groups):
+            if not groups and row + more <= start:
+                row += more
+                continue
+            if groups and rows + more > PIECE_ROWS:
+                yield row, groups, False
+                row, rows, groups = row + rows, 0, []
+            if more >= _LARGE:
+                yield row, [group], True
+                row += more
+            else:
+                groups, rows = [*groups, group], rows + more
+        if groups:
+            yield row, groups, False
+
+    def single(self, name: str) -> bool:
         return single(self._schema, name)
 
     def stamp(self) -> tuple[Any, ...] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from kf_widget.history.tables import Column, arrow_table
 
@@ -27,36 +29,40 @@ class Piece(NamedTuple):
         return len(next(iter(self.columns.values())))
 
 
-class Part(Protocol):
+class Part(ABC):
     """One file, table or frame.
 
     where : call and file, for messages; names : its columns; time_index : which of them is an index of times
-    rows : how many it has, where that is known without reading; once : whether it can be read only once
+    rows : how many it has, where that is known without reading; left_out : lines that were no rows
     keys : what its path says of it, as in symbol=ES/date=2024-01-02
     """
 
     where: str
     names: Sequence[str]
-    time_index: str | None
-    rows: int | None
-    once: bool
-    keys: dict[str, str]
+    keys: Mapping[str, str] = MappingProxyType({})
+    time_index: str | None = None
+    rows: int | None = None
+    left_out: int = 0
 
+    @abstractmethod
     def head(self, names: Sequence[str]) -> Piece | None:
         """A few of the first rows, or None where there are none."""
 
-    def read(self, names: Sequence[str], start: int, lenient: bool) -> Iterator[Piece]:
+    @abstractmethod
+    def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         """Pieces in order, which begin at row `start` or before it.
 
         names : columns wanted, the one of times first.
         lenient : what cannot be read as its column's type is to come out as a missing value.
         """
 
-    def single(self, name: str) -> bool | None:
-        """Whether a column holds float32; None where that is not known without reading."""
+    @abstractmethod
+    def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
 
     def stamp(self) -> tuple[Any, ...] | None:
         """What changes when the rows do; None where nothing tells."""
+        return None
 
 
 def arrow_piece(start: int, table: Any, names: Sequence[str], lenient: bool) -> Piece:

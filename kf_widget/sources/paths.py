@@ -73,7 +73,10 @@ def find(what: str, paths: Any) -> list[Found]:
     for item in asked:
         path = Path(item).expanduser()
         text = str(path)
-        matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 (any folder, and `**`)
+        matches = [path]
+        if not path.exists():
+            fitting = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (any folder, and `**`)
+            matches = [Path(match) for match in fitting]
         files: list[Path] = []
         for match in matches:
             files += _within(match) if match.is_dir() else [match]
