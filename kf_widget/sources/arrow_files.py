@@ -45,6 +45,7 @@ class ArrowPart(Part):
             return source, ipc.open_stream(source, options=options)
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         for piece in self.read(names, 0, lenient=True):
             return cut_piece(piece, 0, 64)
         return None
@@ -67,7 +68,9 @@ class ArrowPart(Part):
         self._stat.check()
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         return single(self._schema, name)
 
     def stamp(self) -> tuple[Any, ...] | None:
+        """What changes when the rows do."""
         return self._stat.stamp()

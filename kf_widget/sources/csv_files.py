@@ -17,6 +17,7 @@ __all__ = ["CsvPart"]
 
 _BLOCK_BYTES: Final = 1 << 24
 _FIRST_BYTES: Final = 1 << 20
+_EPOCH: Final = r"^(\d{1,18}|[1-8]\d{18})$"
 _NUMBER: Final = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 
 
@@ -78,10 +79,10 @@ class CsvPart(Part):
         return types
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         for piece in self._pieces(names, True, as_text=True, block=_FIRST_BYTES):
             if piece.rows:
-                columns = dict(piece.columns)
-                return self._typed(cut_piece(Piece(0, columns), 0, 64), lenient=True)
+                return self._typed(cut_piece(piece, 0, 64), lenient=True)
         return None
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
@@ -93,7 +94,7 @@ class CsvPart(Part):
         row = 0
         try:
             for piece in self._pieces(names, lenient, as_text=False):
-                yield piece
+                yield self._typed(piece, lenient)
                 row = piece.start + piece.rows
         except pa.ArrowInvalid as error:
             if "conversion error" not in str(error):
@@ -130,38 +131,34 @@ class CsvPart(Part):
             raise KfError(f"{self.where}: the file cannot be read: {error}") from error
 
     def _typed(self, piece: Piece, lenient: bool) -> Piece:
-        """Text to numbers where the column should hold them. A row that has none stays text, to be named, or
-        is missing where that is asked for."""
+        """Text to numbers where the column should hold them; a word that is none is missing, or an error."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         columns = dict(piece.columns)
-        kind = self._guessed.field(self._time).type
-        epochs = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        for name in [*self._numbers, *([self._time] if epochs else [])]:
+        for name in (self._time, *self._numbers):
             if name not in columns or columns[name].text is None:
                 continue
             trimmed = pc.utf8_trim_whitespace(columns[name].text)
-            whole = name == self._time and pa.types.is_integer(kind)
-            number = pc.match_substring_regex(trimmed, r"^\d{1,18}$" if whole else _NUMBER).fill_null(lenient)
-            if not lenient and not pc.all(number).as_py():
-                odd = pc.index(number, False).as_py()
-                _raise_odd(self.where, name, trimmed[odd].as_py(), piece.start + odd)
+            whole = name == self._time and not pa.types.is_floating(self._guessed.field(name).type)
+            number = pc.match_substring_regex(trimmed, _EPOCH if whole else _NUMBER)
+            if whole and 2 * (pc.sum(number).as_py() or 0) <= len(trimmed):
+                continue  # times in words
+            if not lenient and not pc.all(number, min_count=0).as_py():
+                row = pc.index(number, False).as_py()
+                raise TypeError(
+                    f"{self.where}: column {name!r} must hold numbers, got {trimmed[row].as_py()!r} at row "
+                    f"{piece.start + row}. Correct the file, or leave such rows out with on_bad='drop'."
+                )
             values = pc.if_else(number, trimmed, pa.scalar(None, trimmed.type))
-            cast = values.cast(pa.int64() if whole else pa.float64())
-            columns[name] = Column((cast.fill_null(0) if whole else cast).to_numpy(zero_copy_only=False))
+            values = values.cast(pa.int64()).fill_null(0) if whole else values.cast(pa.float64())
+            columns[name] = Column(values.to_numpy(zero_copy_only=False))
         return Piece(piece.start, columns)
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         return False
 
     def stamp(self) -> tuple[Any, ...] | None:
+        """What changes when the rows do."""
         return self._stat.stamp()
-
-
-def _raise_odd(where: str, name: str, word: str | None, row: int) -> None:
-    """Raise the TypeError of a word that should be a number."""
-    raise TypeError(
-        f"{where}: column {name!r} must hold numbers, got {word!r} at row {row}. Correct the file, or leave "
-        "such rows out with on_bad='drop'."
-    )

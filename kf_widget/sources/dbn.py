@@ -69,6 +69,7 @@ class DbnPart(Part):
             raise self._unreadable(error) from error
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         for instruments, records in self._records(64):
             return _piece(0, records, names, instruments)
         return None
@@ -83,9 +84,11 @@ class DbnPart(Part):
         self._stat.check()
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         return False
 
     def stamp(self) -> tuple[Any, ...] | None:
+        """What changes when the rows do."""
         return self._stat.stamp()
 
 

@@ -32,16 +32,19 @@ class TablePart(Part):
             self.rows = shape[0]
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         columns = self._table.select(names)
         whole = Piece(0, columns)
         return cut_piece(whole, 0, 64) if whole.rows else None
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
+        """Pieces from row `start` on."""
         whole = Piece(0, self._table.select(names))
         for row in range(start, whole.rows, PIECE_ROWS):
             yield cut_piece(whole, row, min(row + PIECE_ROWS, whole.rows))
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         values = self._table.select([name])[name].values
         return values is not None and bool(values.dtype == np.float32)
 
@@ -71,6 +74,7 @@ class BatchesPart(Part):
         self._begun: Iterator[Any] | None = None
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         if self.once:
             if self._begun is None:
                 self._begun = iter(self._begin(names))
@@ -85,6 +89,7 @@ class BatchesPart(Part):
         return None if first is None else arrow_piece(0, first.slice(0, 64), names, lenient=True)
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
+        """Pieces from row `start` on."""
         if self.once:
             self.head(names)
             if self._peeked is None:
@@ -105,9 +110,11 @@ class BatchesPart(Part):
                 row += part.num_rows
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         return single(self._schema, name)
 
     def stamp(self) -> tuple[Any, ...] | None:
+        """What changes when the rows do."""
         return self._stamp
 
 
@@ -130,10 +137,12 @@ class _FramesPart(Part):
         return f"{self.where} (table {number})"
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         whole = Piece(0, self._first.select(names))
         return cut_piece(whole, 0, 64) if whole.rows else None
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
+        """Pieces from row `start` on."""
         if self._frames is None:
             raise KfError(
                 f"{self.where}: source must be one that can be read again, got an iterator that was read "
@@ -155,6 +164,7 @@ class _FramesPart(Part):
             row += whole.rows
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         values = self._first.select([name])[name].values
         return values is not None and bool(values.dtype == np.float32)
 

@@ -160,10 +160,10 @@ class _Stream:
                     f"{', '.join(found)} and {first[0].where} with {', '.join(first[1])}. Read them apart, "
                     "or name the columns."
                 )
-            converter = Converter(self._tz, Symbols(self._symbols.wanted), {} if self._drop else None)
+            converter = Converter(self._tz, Symbols(self._symbols.wanted), {})
             piece = part.head(list(found.values()))
             if piece is not None:
-                # Rows of other instruments are not looked at, yet they tell the time.
+                # Bad rows are told of when they are read; rows of any instrument tell the time.
                 some = {role: name for role, name in found.items() if role != "symbol"}
                 converted = converter.convert(part.where, some, piece)
                 if len(converted.batch.time_ns):
@@ -210,6 +210,7 @@ class _Stream:
         converter = Converter(self._tz, self._symbols, self.dropped if self._drop else None, self.schema.size)
         before = 0
         first = True
+        good = start > 0
         for part, found in self._parts:
             if start and part.rows is not None and before + part.rows <= start:
                 before += part.rows
@@ -220,11 +221,17 @@ class _Stream:
                     if first:
                         begun[0] = before + piece.start
                         first = False
-                    yield converter.convert(part.where, found, piece)
+                    converted = converter.convert(part.where, found, piece)
+                    good = good or bool(len(converted.batch.time_ns))
+                    yield converted
             before += part.rows or 0
             if self._drop and part.left_out:
                 self.dropped["bad line"] = self.dropped.get("bad line", 0) + part.left_out
         self._symbols.check_found(self._what)
+        if not good and self.dropped:
+            raise ValueError(
+                f"{self._what}: some rows must be good, got {self.dropped}. Pass on_bad='raise' to see why."
+            )
 
 
 def _skipped(batches: Iterator[Batch], skip_rows: int, begun: list[int]) -> Iterator[Batch]:

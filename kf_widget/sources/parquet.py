@@ -36,6 +36,7 @@ class ParquetPart(Part):
         return guarded(self.where, lambda: pq.ParquetFile(self._stat.file))
 
     def head(self, names: Sequence[str]) -> Piece | None:
+        """A few of the first rows."""
         if not self.rows:
             return None
         wanted = list(dict.fromkeys(names))
@@ -83,7 +84,9 @@ class ParquetPart(Part):
             yield row, groups, False
 
     def single(self, name: str) -> bool:
+        """Whether a column holds float32."""
         return single(self._schema, name)
 
     def stamp(self) -> tuple[Any, ...] | None:
+        """What changes when the rows do."""
         return self._stat.stamp()

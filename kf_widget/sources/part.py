@@ -26,6 +26,7 @@ class Piece(NamedTuple):
 
     @property
     def rows(self) -> int:
+        """How many rows."""
         return len(next(iter(self.columns.values())))
 
 
