@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +16,24 @@ from kf_widget.sources.open import open_stream
 from tests.sources.rows import assert_same, rows_of
 
 dbn = pytest.importorskip("databento_dbn")
+# databento leaves files that it cannot read to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 START = 1_704_189_600_000_000_000  # 2024-01-02T10:00Z
 
 
 def write(path: Path, schema: str = "trades") -> dict[str, np.ndarray]:
     """Trades of two instruments in turn; returns the columns of the first."""
     day = datetime.date(2024, 1, 2)
-    interval = {"start_date": day, "end_date": day + datetime.timedelta(days=1)}
+    until = day + datetime.timedelta(days=1)
+    mappings = [
+        SimpleNamespace(
+            raw_symbol=name, intervals=[SimpleNamespace(start_date=day, end_date=until, symbol=number)]
+        )
+        for name, number in (("ESH4", "17"), ("NQH4", "18"))
+    ]
     metadata = dbn.Metadata(
         dataset="GLBX.MDP3",
         start=START,
@@ -29,11 +41,9 @@ def write(path: Path, schema: str = "trades") -> dict[str, np.ndarray]:
         stype_out=dbn.SType.INSTRUMENT_ID,
         schema=dbn.Schema.from_str(schema),
         symbols=["ESH4", "NQH4"],
-        mappings={
-            name: [{**interval, "symbol": number}] for name, number in (("ESH4", "17"), ("NQH4", "18"))
-        },
+        mappings=mappings,
     )
-    data = bytes(metadata.encode()) if hasattr(metadata, "encode") else bytes(metadata)
+    data = bytes(metadata.encode())
     rng = np.random.default_rng(2)
     n = 5_000
     price = rng.integers(4_000, 5_000, n) * 250_000_000
