@@ -76,7 +76,8 @@ def _bad_sides(name: str, column: Column) -> Mask:
         coded = column.text.dictionary_encode()
         codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
         odd = [not fits(Column(text=coded.dictionary[i : i + 1])) for i in range(len(coded.dictionary))]
-        return np.asarray([*odd, False], dtype=bool)[codes]
+        odd_word: Mask = np.array([*odd, False])[codes]
+        return odd_word
     known, codes = np.unique(values, return_inverse=True)
     odd = [not fits(Column(known[i : i + 1])) for i in range(len(known))]
     mask: Mask = np.array(odd, dtype=bool)[codes]

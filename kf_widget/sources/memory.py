@@ -217,6 +217,9 @@ def _lazy_part(what: str, obj: Any) -> BatchesPart | None:
 
         def collect(names: Sequence[str]) -> Iterator[Any]:
             query = obj.select(list(dict.fromkeys(names)))
+            if not hasattr(query, "collect_batches"):  # polars before 1.34
+                yield query.collect(engine="streaming").to_arrow()
+                return
             for frame in query.collect_batches(chunk_size=PIECE_ROWS, maintain_order=True):
                 yield frame.to_arrow()
 
