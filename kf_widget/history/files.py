@@ -23,7 +23,7 @@ from kf_widget.history.ticks import Ticks
 if TYPE_CHECKING:
     from kf_widget.history.timeframe import Timeframe
 
-__all__ = ["MissingFileError", "read_bars", "read_ticks"]
+__all__ = ["MissingFileError", "none_there", "read_bars", "read_ticks"]
 
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -160,12 +160,13 @@ def _files(what: str, paths: Paths) -> list[Path]:
         matches = [path] if path.exists() else [Path(match) for match in fitting]
         matches = [match for match in matches if match.is_file()]
         if not matches:
-            raise MissingFileError(f"{what}: {_none_there(text, path)}")
+            raise MissingFileError(f"{what}: {none_there(text, path)}")
         found.update(dict.fromkeys(matches))
     return list(found)
 
 
-def _none_there(text: str, path: Path) -> str:
+def none_there(text: str, path: Path) -> str:
+    """That nothing is where a path or pattern points, and what is beside it."""
     if glob.has_magic(text):
         return f"no file fits the pattern {text!r} (from {Path.cwd()})."
     folder = path.parent

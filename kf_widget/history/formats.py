@@ -10,7 +10,7 @@ from kf_widget.errors import KfError
 from kf_widget.history.names import resolve
 from kf_widget.history.tables import Column, Table, arrow_table
 
-__all__ = ["SUFFIXES", "open_file"]
+__all__ = ["SUFFIXES", "guarded", "open_file", "text_delimiter"]
 
 Roles: TypeAlias = Mapping[str, tuple[str, ...]]
 Given: TypeAlias = Mapping[str, str | None]
@@ -105,7 +105,7 @@ def _csv(where: str, file: Path, roles: Roles, given: Given) -> Table:
     import pyarrow as pa
     import pyarrow.csv as csv
 
-    parse = csv.ParseOptions(delimiter=_delimiter(where, file))
+    parse = csv.ParseOptions(delimiter=text_delimiter(where, file))
     with csv.open_csv(file, parse_options=parse) as reader:
         guessed = reader.schema
     found = resolve(where, roles, guessed.names, given)
@@ -136,7 +136,8 @@ def _csv(where: str, file: Path, roles: Roles, given: Given) -> Table:
         return arrow_table(read({name: types[name] for name in types if types[name] == pa.string()}))
 
 
-def _delimiter(where: str, file: Path) -> str:
+def text_delimiter(where: str, file: Path) -> str:
+    """What stands between the columns of a text file: the commonest of , ; tab and | in its first line."""
     import pyarrow as pa
 
     with pa.input_stream(str(file), compression="detect") as stream:

@@ -15,7 +15,7 @@ from kf_widget.history.sides import sides
 from kf_widget.history.stamps import stamps_to_ns
 from kf_widget.history.tables import Column, Table, open_table
 
-__all__ = ["BarColumns", "TickColumns", "bar_columns", "tick_columns"]
+__all__ = ["BarColumns", "TickColumns", "bar_columns", "prices", "sizes", "tick_columns"]
 
 TickColumns = tuple[Ints, Floats, npt.NDArray[Any] | None, Int8s | None, str]
 """time_ns, price, size, side, tz: the arguments of `Ticks.from_columns`."""
@@ -41,8 +41,8 @@ def tick_columns(obj: Any, *, tz: str | None = None, what: str = "Ticks", **give
     """
     found, columns, sort = _select(what, TICK_ROLES, obj, given)
     time_ns, zone = _times(what, found["time"], columns, tz, sort)
-    price = _prices(what, found["price"], columns)
-    size = _sizes(what, found.get("size"), columns)
+    price = prices(what, found["price"], columns)
+    size = sizes(what, found.get("size"), columns)
     side = sides(what, found["side"], columns[found["side"]]) if "side" in found else None
     return time_ns, price, size, side, zone
 
@@ -51,12 +51,12 @@ def bar_columns(obj: Any, *, tz: str | None = None, what: str = "Bars", **given:
     """Checked columns of bars, as `tick_columns`; given may name any role of `BAR_ROLES`."""
     found, columns, sort = _select(what, BAR_ROLES, obj, given)
     time_ns, zone = _times(what, found["time"], columns, tz, sort)
-    open, high, low, close = (_prices(what, found[r], columns) for r in ("open", "high", "low", "close"))
+    open, high, low, close = (prices(what, found[r], columns) for r in ("open", "high", "low", "close"))
     check_bars(what, found, open, high, low, close)
-    volume = _sizes(what, found.get("volume"), columns)
+    volume = sizes(what, found.get("volume"), columns)
     count = None
     if "count" in found:
-        numbers = _sizes(what, found["count"], columns)
+        numbers = sizes(what, found["count"], columns)
         count = None if numbers is None else numbers.astype(np.int64)
     return time_ns, open, high, low, close, volume, count, zone
 
@@ -97,13 +97,15 @@ def _odd_word(text: Any) -> str:
     return "text at row 0" if row < 0 else f"{text[row].as_py()!r} at row {row}"
 
 
-def _prices(what: str, name: str, columns: dict[str, Column]) -> Floats:
+def prices(what: str, name: str, columns: dict[str, Column]) -> Floats:
+    """float64 (n,), finite: the column of prices, checked."""
     numbers = _numbers(what, name, columns[name]).astype(np.float64, copy=False)
     check_finite(what, name, numbers)
     return numbers
 
 
-def _sizes(what: str, name: str | None, columns: dict[str, Column]) -> npt.NDArray[Any] | None:
+def sizes(what: str, name: str | None, columns: dict[str, Column]) -> npt.NDArray[Any] | None:
+    """float64 or float32 (n,), finite and not negative; None where there is no such column."""
     if name is None:
         return None
     numbers = _numbers(what, name, columns[name])

@@ -15,7 +15,7 @@ from kf_widget.history.zones import Zone
 from kf_widget.jit import kernel
 from kf_widget.threads import split, spread
 
-__all__ = ["local_to_utc", "localize", "stamps_to_ns"]
+__all__ = ["local_to_utc", "localize", "read_stamps", "shown_zone", "stamps_to_ns"]
 
 _NAT: Final = np.iinfo(np.int64).min
 _DAY_NS: Final = 86_400_000_000_000
@@ -57,29 +57,41 @@ def stamps_to_ns(what: str, name: str, column: Column, tz: str | None) -> tuple[
     TypeError : not a kind of stamp. ValueError : a missing one, out of range, or one that never was in `tz`.
     """
     zone = Zone.of(str(tz)) if tz is not None else None
-    if not len(column):
-        return np.empty(0, dtype=np.int64), zone.name if zone else column.zone or "UTC"
+    time_ns, aware, naive = read_stamps(what, name, column)
+    if naive and zone is not None and len(column):
+        time_ns = local_to_utc(what, name, time_ns, zone)
+    return time_ns, zone.name if zone else shown_zone(aware)
+
+
+def read_stamps(what: str, name: str, column: Column) -> tuple[Ints, str | None, bool]:
+    """Nanoseconds as the stamps read, their own zone, and whether they are naive: a wall clock somewhere.
+
+    As `stamps_to_ns`, which does the rest.
+    """
     aware = column.zone
     values = column.values
+    if not len(column):
+        return (
+            np.empty(0, dtype=np.int64),
+            aware,
+            values is not None and values.dtype.kind == "M" and not aware,
+        )
     if values is None:
         values, aware = _text(what, name, column.text)
     if values.dtype.kind == "M":
-        time_ns = _datetimes(what, name, values)
-        if aware is None and zone is not None:
-            time_ns = local_to_utc(what, name, time_ns, zone)
-    elif values.dtype.kind in "iu":
-        time_ns = _epochs(what, name, values)
-    elif values.dtype.kind == "f":
-        time_ns = _float_epochs(what, name, values)
-    else:
-        raise TypeError(
-            f"{what}: column {name!r} must hold times, got {values.dtype}. Pass datetimes, integers "
-            "since 1970 or ISO 8601 text."
-        )
-    return time_ns, zone.name if zone else _shown(aware)
+        return _datetimes(what, name, values), aware, aware is None
+    if values.dtype.kind in "iu":
+        return _epochs(what, name, values), None, False
+    if values.dtype.kind == "f":
+        return _float_epochs(what, name, values), None, False
+    raise TypeError(
+        f"{what}: column {name!r} must hold times, got {values.dtype}. Pass datetimes, integers "
+        "since 1970 or ISO 8601 text."
+    )
 
 
-def _shown(aware: str | None) -> str:
+def shown_zone(aware: str | None) -> str:
+    """The zone to show stamps of a zone in: UTC where they have none that is known."""
     try:
         return Zone.of(aware).name if aware else "UTC"
     except ValueError:

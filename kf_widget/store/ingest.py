@@ -95,7 +95,7 @@ def open_source(source: Any, **options: Any) -> TickStream:
         return stream
     from kf_widget.sources.open import open_stream
 
-    return open_stream(source, **options)  # type: ignore[no-any-return]
+    return open_stream(source, **options)
 
 
 def _prepare(root: Path, stream: TickStream, resume: bool) -> None:
