@@ -7,7 +7,8 @@ Candle charts with volume, drawn by our own raster: bare, with axes and text, an
 studies as well. libwebp goes through Pillow's `save`, lossless, from an RGB image made beforehand:
 `fast` is measured beside quality 0 method 0, `balanced` beside quality 75 method 4, `best` beside
 quality 100 method 6 (once; `--quick` leaves it out). Our calls alternate with the peer's; times are
-medians. Every file is decoded and compared. Writes benchmarks/results/encode.json and .md.
+medians. Every file is decoded and compared. Writes benchmarks/results/encode.json, .md and, for the
+README, encode_1200.md.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def main() -> None:
     text = table(results["frames"])
     save("encode", results)
     (RESULTS / "encode.md").write_text(text)
+    (RESULTS / "encode_1200.md").write_text(table([row for row in results["frames"] if row["width"] == 1200]))
     print(text)
 
 
