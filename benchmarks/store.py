@@ -26,6 +26,7 @@ from benchmarks.machine import RESULTS, facts, markdown_table, save  # noqa: E40
 from benchmarks.store_steps import MEMORY_ROWS, drop_cache  # noqa: E402
 
 GIB: Final = 2**30
+_FRAMES: Final = ("", "; 1e6 in memory", "; cache dropped")
 
 
 def main() -> None:
@@ -139,18 +140,6 @@ def figures(run: dict[str, Any]) -> dict[str, str]:
         "open": f"{run['open']['seconds'] * 1000:.1f} ms",
         "first frame of the whole history, cache dropped": f"{first['seconds']:.2f} s",
     }
-    cold = {row["timeframe"]: row for row in run["cold_frames"]["zooms"]}
-    for row in run["frames"]["zooms"]:
-        ours, memory = row["store_ms"], row["memory_ms"]
-        dropped = cold[row["timeframe"]]["frame_ms"]
-        lines[f"frame of 300 x {row['timeframe']}, p50 / p99; 1e6 rows in memory; cache dropped"] = (
-            f"{ours['p50']:.1f} / {ours['p99']:.1f} ms; {memory['p50']:.1f} / {memory['p99']:.1f};"
-            f" {dropped['p50']:.0f} / {dropped['p99']:.0f}"
-        )
-    ours, memory = run["frames"]["all_store_ms"], run["frames"]["all_memory_ms"]
-    lines["all frames, p50 / p99; 1e6 rows in memory"] = (
-        f"{ours['p50']:.1f} / {ours['p99']:.1f} ms; {memory['p50']:.1f} / {memory['p99']:.1f}"
-    )
     for n in (1, 1_000, MEMORY_ROWS):
         taken = append[f"{n}_ms"]
         lines[f"durable append of {n:,}, p50 / p99"] = f"{taken['p50']:.1f} / {taken['p99']:.1f} ms"
@@ -160,12 +149,35 @@ def figures(run: dict[str, Any]) -> dict[str, str]:
     return lines
 
 
+def frame_figures(run: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Of each zoom, p50 / p99 in ms: of the store, of rows in memory, of the store with the cache dropped."""
+    cold = {row["timeframe"]: row["frame_ms"] for row in run["cold_frames"]["zooms"]}
+
+    def pair(taken: dict[str, float], digits: int = 1) -> str:
+        return f"{taken['p50']:.{digits}f} / {taken['p99']:.{digits}f}"
+
+    lines = {
+        row["timeframe"]: (pair(row["store_ms"]), pair(row["memory_ms"]), pair(cold[row["timeframe"]], 0))
+        for row in run["frames"]["zooms"]
+    }
+    everything = run["frames"]
+    lines["all"] = (pair(everything["all_store_ms"]), pair(everything["all_memory_ms"]), "")
+    return lines
+
+
 def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown: a column for each number of rows."""
+    """Markdown: columns for each number of rows."""
     columns = [figures(run) for run in runs]
     names = dict.fromkeys(name for column in columns for name in column)
     head = ("a store of", *(f"{run['rows']:,} ticks" for run in runs))
-    return markdown_table(head, [(name, *(column.get(name, "") for column in columns)) for name in names])
+    text = markdown_table(head, [(name, *(column.get(name, "") for column in columns)) for name in names])
+    frames = [frame_figures(run) for run in runs]
+    head = (
+        "a frame of 300 candles, p50 / p99 ms",
+        *(f"{rows:,} ticks{what}" for rows in (run["rows"] for run in runs) for what in _FRAMES),
+    )
+    rows = [(zoom, *(cell for column in frames for cell in column[zoom])) for zoom in frames[0]]
+    return text + "\n" + markdown_table(head, rows)
 
 
 if __name__ == "__main__":
