@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -215,12 +216,13 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     time_ns = columns[0]
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
-    cuts = split(0, len(time_ns), grain=choices().scan_grain)
-    begins = floor_time(timeframe, zone, time_ns[[start for start, _ in cuts]])
-    firsts = np.unique(np.searchsorted(time_ns, begins))
-    pieces = list(zip(firsts.tolist(), [*firsts[1:].tolist(), len(time_ns)], strict=True))
+    pieces = split(0, len(time_ns), grain=choices().scan_grain)
+    if len(pieces) > 1:
+        begins = floor_time(timeframe, zone, time_ns[[start for start, _ in pieces]])
+        firsts = np.unique(np.searchsorted(time_ns, begins)).tolist()
+        pieces = list(pairwise([*firsts, len(time_ns)]))
     counts = spread(lambda start, stop: int(count_bars(*rule, time_ns, start, stop)), pieces)
-    bar_of = dict(zip(firsts.tolist(), np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+    bar_of = dict(zip((start for start, _ in pieces), accumulate(counts, initial=0), strict=False))
     out = _empty(sum(counts))
     spread(
         lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], Scratch.room()), pieces
