@@ -1,11 +1,11 @@
 """Every way to resample on the CPU, what "auto" takes, and the memory's own speed, in one run.
 
-    python benchmarks/resample.py [--ticks 1e4 1e5 1e6 1e7 1e8] [--no-peers]
+    python benchmarks/resample.py [--ticks 1e4 1e5 1e6 1e7 1e8] [--no-peers] [--untuned]
 
 A random market of 20 million trades a year in 20 bytes each, made outside the timer. Each way is timed from
 its arguments to its `Bars`: the scan, the index that is there, and the index that must be built first; so is
-"auto", on a history with an index and on one without, as an untuned machine decides and, with --tuned, as
-one that has run `run_autotune`. All take turns of three runs, and the best of each counts. "auto" is compared
+"auto", on a history with an index and on one without, as an untuned machine decides and as one that has run
+`run_autotune`. All take turns of three runs, and the best of each counts. "auto" is compared
 with the better of what it could have done on the same history.
 
 The memory's speed is that of a plain sum over 2 GiB by all cores. Bytes read are time, price and size of
@@ -38,24 +38,26 @@ from kf_widget.threads import thread_count
 TIMEFRAMES = ("1s", "1m", "1h", "1D", "100t", "500v")
 ROW_BYTES = 20
 PEERS_AT = 100_000_000
-WAYS = ("scan", "index", "build_and_index", "auto", "auto_without_index")
+SLOW_S = 1.0
+"""A way that takes longer is timed once: it is no match for the others."""
 
 
 def main() -> None:
     """Run what the command line asks for; prints the tables and keeps them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--ticks", nargs="+", default=["1e4", "1e5", "1e6", "1e7", "1e8"])
-    parser.add_argument("--seconds", type=float, default=0.25, help="for each way and timeframe, at least")
+    parser.add_argument("--seconds", type=float, default=0.1, help="for each way and timeframe, at least")
     parser.add_argument("--no-peers", action="store_true", help="leave polars and pandas out")
-    parser.add_argument("--tuned", action="store_true", help="run_autotune first; nothing is kept of it")
+    parser.add_argument("--untuned", action="store_true", help="leave run_autotune out")
     chosen = parser.parse_args()
-    adopt(Choices())
-    if chosen.tuned:
-        print(run_autotune(save=False), flush=True)
+    kept = {"auto": Choices()}
+    if not chosen.untuned:
+        tuned = run_autotune(save=False)
+        print(tuned, flush=True)
+        kept["tuned"] = tuned.choices
     results: dict[str, Any] = {
         "machine": facts("kf_widget", "numpy", "numba", "polars", "pandas"),
         "threads": thread_count(),
-        "tuned": chosen.tuned,
         "read_bytes_s": read_bandwidth(),
         "cases": [],
     }
@@ -63,7 +65,7 @@ def main() -> None:
     for n in (int(float(size)) for size in chosen.ticks):
         history = random_ticks(n)
         for text in TIMEFRAMES:
-            row = case(history, text, chosen.seconds, results["read_bytes_s"])
+            row = case(history, text, chosen.seconds, results["read_bytes_s"], kept)
             if n == PEERS_AT and text == "1s" and not chosen.no_peers:
                 row |= peers_of(history, text)
             results["cases"].append(row)
@@ -71,50 +73,63 @@ def main() -> None:
             sys.stdout.flush()
         del history
         gc.collect()
-    name = "resample_tuned" if chosen.tuned else "resample"
-    save(name, results)
-    text = table(results)
-    (RESULTS / f"{name}.md").write_text(text)
+    save("resample", results)
+    text = tables(results)
+    (RESULTS / "resample.md").write_text(text)
     print(text)
 
 
-def case(history: Ticks, text: str, budget_s: float, read_bytes_s: float) -> dict[str, Any]:
+def case(
+    history: Ticks, text: str, budget_s: float, read_bytes_s: float, kept: dict[str, Choices]
+) -> dict[str, Any]:
     """Best seconds of each way, and what follows from them."""
-    zone = Zone.of("UTC")
-    bare = Ticks.from_columns(history.time_ns, history.price, history.size, tz="UTC")
     assert len(history.index) == len(history)
 
-    def without_index() -> Ticks:
-        return Ticks.from_columns(bare.time_ns, bare.price, bare.size, tz="UTC")
-
     def scan(rows: Ticks) -> Any:
-        timeframe = Timeframe.parse(text)
+        timeframe, zone = Timeframe.parse(text), Zone.of("UTC")
         return bars_of(rows, timeframe, zone, scan_columns(rows, timeframe, zone))
 
     def index(rows: Ticks) -> Any:
-        timeframe = Timeframe.parse(text)
+        timeframe, zone = Timeframe.parse(text), Zone.of("UTC")
         return bars_of(rows, timeframe, zone, index_columns(rows, timeframe, zone))
 
-    work: dict[str, tuple[Callable[[], Ticks], Callable[[Ticks], Any]]] = {
-        "scan": (lambda: history, scan),
-        "index": (lambda: history, index),
-        "build_and_index": (without_index, index),
-        "auto": (lambda: history, lambda rows: rows.resample(text)),
-        "auto_without_index": (without_index, lambda rows: rows.resample(text)),
-        "scan_without_index": (without_index, scan),
+    def prepared(choices: Choices, indexed: bool) -> Callable[[], Ticks]:
+        def make() -> Ticks:
+            adopt(choices)
+            if indexed:
+                return history
+            return Ticks.from_columns(history.time_ns, history.price, history.size, tz="UTC")
+
+        return make
+
+    def auto(rows: Ticks) -> Any:
+        return rows.resample(text)
+
+    usual = kept["auto"]
+    work = {
+        "scan": (prepared(usual, True), scan),
+        "scan_without_index": (prepared(usual, False), scan),
+        "index": (prepared(usual, True), index),
+        "build_and_index": (prepared(usual, False), index),
     }
+    for name, choices in kept.items():
+        work[name] = (prepared(choices, True), auto)
+        work[f"{name}_without_index"] = (prepared(choices, False), auto)
     best = in_turns(work, budget_s)
     n, n_bars = len(history), len(scan(history))
     ways = min(best["scan"], best["index"])
     bare_ways = min(best["scan_without_index"], best["build_and_index"])
     read, moved = ROW_BYTES * n, ROW_BYTES * n + BAR_BYTES * n_bars
+    over = {}
+    for name in kept:
+        over[f"{name}_over_best"] = best[name] / ways
+        over[f"{name}_without_index_over_best"] = best[f"{name}_without_index"] / bare_ways
     return {
         "ticks": n,
         "timeframe": text,
         "bars": n_bars,
         **{f"{way}_s": taken for way, taken in best.items()},
-        "auto_over_best": best["auto"] / ways,
-        "auto_without_index_over_best": best["auto_without_index"] / bare_ways,
+        **over,
         "scan_read_share": read / best["scan"] / read_bytes_s,
         "scan_moved_share": moved / best["scan"] / read_bytes_s,
     }
@@ -124,63 +139,77 @@ def in_turns(
     work: dict[str, tuple[Callable[[], Ticks], Callable[[Ticks], Any]]], budget_s: float
 ) -> dict[str, float]:
     """Least seconds of each; they take turns, so that a slow moment of the machine meets them all."""
-    for make, run in work.values():
-        run(make())  # compiles
-    best = dict.fromkeys(work, float("inf"))
+
+    def run_once(way: str) -> float:
+        make, run = work[way]
+        rows = make()
+        start = time.perf_counter()
+        run(rows)
+        return time.perf_counter() - start
+
+    first = {way: run_once(way) for way in work}  # compiles
+    best = {way: taken for way, taken in first.items() if taken > SLOW_S}
+    todo = {way: float("inf") for way in work if way not in best}
     began, rounds = time.perf_counter(), 0
-    while rounds < 2 or (time.perf_counter() - began < budget_s * len(work) and rounds < 1000):
-        for way, (make, run) in work.items():
+    while rounds < 1 or (time.perf_counter() - began < budget_s * len(todo) and rounds < 1000):
+        for way in todo:
             for _ in range(3):  # the first of them finds the caches as another way left them
-                rows = make()
-                start = time.perf_counter()
-                bars = run(rows)
-                best[way] = min(best[way], time.perf_counter() - start)
-                del bars, rows
+                todo[way] = min(todo[way], run_once(way))
         rounds += 1
-    return best
+    return best | todo
 
 
-def table(results: dict[str, Any]) -> str:
-    """Milliseconds of each way, what "auto" takes over the better one, and shares of the memory's speed."""
+def tables(results: dict[str, Any]) -> str:
+    """What "auto" takes over the better way; each way at the largest size; peers."""
+    cases = results["cases"]
+    tuned = "tuned_s" in cases[0]
+    by_size: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in cases:
+        by_size.setdefault(row["ticks"], {})[row["timeframe"]] = row
+    names = ("auto", "tuned") if tuned else ("auto",)
+    rows = []
+    for n, there in by_size.items():
+        for name in names:
+            cells = (
+                f"{there[text][f'{name}_over_best']:.2f} / {there[text][f'{name}_without_index_over_best']:.2f}"
+                for text in TIMEFRAMES
+            )
+            rows.append((f"{_power(n)} ticks, {'tuned' if name == 'tuned' else 'untuned'}", *cells))
+    text = markdown_table(("auto over the better way, with / without an index", *TIMEFRAMES), rows)
+    ways = ("scan", "index", "build_and_index", "auto", "auto_without_index")
     head = (
-        f"{results['read_bytes_s'] / 1e9:.1f} GB/s read by {results['threads']} threads",
+        f"{_power(cases[-1]['ticks'])} ticks; memory reads {results['read_bytes_s'] / 1e9:.1f} GB/s by"
+        f" {results['threads']} threads",
         "bars",
-        "scan ms",
-        "index ms",
-        "build and index ms",
-        "auto ms",
-        "over the best",
-        "auto, no index ms",
-        "over the best",
+        *(f"{way.replace('_', ' ')} ms" for way in ways),
         "scan: read / moved, of memory speed",
     )
-    rows = [
-        (
-            f"{row['ticks']:.0e} ticks, {row['timeframe']}".replace("e+0", "e"),
-            f"{row['bars']:,}",
-            *(f"{row[f'{way}_s'] * 1e3:.3g}" for way in ("scan", "index", "build_and_index", "auto")),
-            f"{row['auto_over_best']:.2f}",
-            f"{row['auto_without_index_s'] * 1e3:.3g}",
-            f"{row['auto_without_index_over_best']:.2f}",
-            f"{row['scan_read_share']:.0%} / {row['scan_moved_share']:.0%}",
-        )
-        for row in results["cases"]
-    ]
-    text = markdown_table(head, rows)
-    for row in results["cases"]:
-        peers = [name for name in ("polars", "pandas") if f"{name}_s" in row]
-        if peers:
+    last = by_size[cases[-1]["ticks"]]
+    text += "\n" + markdown_table(
+        head,
+        [
+            (
+                timeframe,
+                f"{row['bars']:,}",
+                *(f"{row[f'{way}_s'] * 1e3:,.3g}" for way in ways),
+                f"{row['scan_read_share']:.0%} / {row['scan_moved_share']:.0%}",
+            )
+            for timeframe, row in last.items()
+        ],
+    )
+    for row in cases:
+        if "polars_s" in row or "pandas_s" in row:
+            peers = {"kf_widget, scan": row["scan_s"]}
+            peers |= {name: row[f"{name}_s"] for name in ("polars", "pandas") if f"{name}_s" in row}
             text += "\n" + markdown_table(
-                (f"{row['ticks']:.0e} ticks, {row['timeframe']}".replace("e+0", "e"), "seconds", "times ours"),
-                [
-                    ("kf_widget, scan", f"{row['scan_s']:.3f}", "1.0"),
-                    *(
-                        (name, f"{row[f'{name}_s']:.2f}", f"{row[f'{name}_s'] / row['scan_s']:.1f}")
-                        for name in peers
-                    ),
-                ],
+                (f"{_power(row['ticks'])} ticks, {row['timeframe']}", "seconds", "times the scan"),
+                [(name, f"{taken:.3g}", f"{taken / row['scan_s']:.1f}") for name, taken in peers.items()],
             )
     return text
+
+
+def _power(n: int) -> str:
+    return f"{n:.0e}".replace("e+0", "e")
 
 
 if __name__ == "__main__":

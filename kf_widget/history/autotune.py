@@ -26,7 +26,7 @@ __all__ = ["Autotuned", "gpu_info", "run_autotune"]
 
 _ROWS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 _ROWS_PER_BAR: Final = (4, 24, 64, 192, 1024, 65_536)
-_GRAINS: Final = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+_GRAINS: Final = (1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 20)
 _SECOND: Final = 1_000_000_000
 _BUDGET_S: Final = 0.4
 _SLOW_S: Final = 1.0
@@ -95,8 +95,8 @@ def run_autotune(
 
     Notes
     -----
-    One to two minutes on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are measured:
-    when to go through the index, and how finely to split a scan over threads.
+    One to two minutes on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are
+    measured: when to go through the index, and how finely to split a scan over threads.
     """
     sizes = sorted(set(_sizes() if rows is None else rows))
     lengths = sorted(set(rows_per_bar))
