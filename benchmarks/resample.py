@@ -170,10 +170,8 @@ def tables(results: dict[str, Any]) -> str:
     rows = []
     for n, there in by_size.items():
         for name in names:
-            cells = (
-                f"{there[text][f'{name}_over_best']:.2f} / {there[text][f'{name}_without_index_over_best']:.2f}"
-                for text in TIMEFRAMES
-            )
+            keys = (f"{name}_over_best", f"{name}_without_index_over_best")
+            cells = (" / ".join(f"{there[text][key]:.2f}" for key in keys) for text in TIMEFRAMES)
             rows.append((f"{_power(n)} ticks, {'tuned' if name == 'tuned' else 'untuned'}", *cells))
     text = markdown_table(("auto over the better way, with / without an index", *TIMEFRAMES), rows)
     ways = ("scan", "index", "build_and_index", "auto", "auto_without_index")

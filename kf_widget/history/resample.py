@@ -93,13 +93,15 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
         rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(history.time_ns[-1]) + 1)
         if not rows.plain:
             return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
-    edges = None
-    if timeframe.by_time:
+    edges = None if timeframe.by_time else row_edges(timeframe, history, 0, n_rows)
+    known, indexed = choices(), getattr(history, "_index", True) is not None
+    if not (indexed or known.seconds):  # the usual; to look further would be a twentieth of a small scan
+        return scan_columns(history, timeframe, zone, edges)
+    if edges is None:
         n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
     else:
-        edges = row_edges(timeframe, history, 0, n_rows)
         n_bars = len(edges) - 1
-    way = choices().way(n_rows, n_bars, indexed=getattr(history, "_index", True) is not None, gpu=gpu)
+    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu)
     if way == "gpu":
         from kf_widget.history.gpu import gpu_columns
 
