@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kf_widget.history.autotune import run_autotune
     from kf_widget.history.bars import Bars
     from kf_widget.history.files import read_bars, read_ticks
+    from kf_widget.history.gpu_device import gpu_info
     from kf_widget.history.sample import sample_ticks
     from kf_widget.history.ticks import Ticks
     from kf_widget.history.timeframe import Timeframe
@@ -34,6 +35,7 @@ _HOME = {
     "Ticks": "kf_widget.history.ticks",
     "Timeframe": "kf_widget.history.timeframe",
     "View": "kf_widget.chart.view",
+    "gpu_info": "kf_widget.history.gpu_device",
     "ingest": "kf_widget.store.ingest",
     "open_ticks": "kf_widget.store.store",
     "plot": "kf_widget.plotting.plot",
@@ -54,6 +56,7 @@ __all__ = [
     "Timeframe",
     "View",
     "__version__",
+    "gpu_info",
     "ingest",
     "open_ticks",
     "plot",

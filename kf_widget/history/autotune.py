@@ -25,8 +25,8 @@ from kf_widget.threads import split, spread, thread_count
 __all__ = ["Autotuned", "gpu_info", "run_autotune"]
 
 _ROWS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
-_ROWS_PER_BAR: Final = (4, 64, 1024, 65_536)
-_GRAINS: Final = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+_ROWS_PER_BAR: Final = (4, 24, 64, 192, 1024, 65_536)
+_GRAINS: Final = (1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 20)
 _SECOND: Final = 1_000_000_000
 _BUDGET_S: Final = 0.4
 _SLOW_S: Final = 1.0
@@ -95,8 +95,8 @@ def run_autotune(
 
     Notes
     -----
-    A minute on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are measured:
-    when to go through the index, and how finely to split a scan over threads.
+    One to two minutes on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are
+    measured: when to go through the index, and how finely to split a scan over threads.
     """
     sizes = sorted(set(_sizes() if rows is None else rows))
     lengths = sorted(set(rows_per_bar))
@@ -112,14 +112,13 @@ def run_autotune(
         found = replace(Choices(), scan_grain=_best_grain(zone, second))
         adopt(found)
         ways = [*_LABELS] if info.usable else ["index", "scan"]
-        seconds: dict[str, list[list[float]]] = {way: [] for way in ways}
-        index_ns = 1.0
+        seconds: dict[str, list[list[float]]] = {way: [] for way in ("build", *ways)}
         for n_rows in sizes:
-            for way in ways:
-                seconds[way].append([])
+            for table in seconds.values():
+                table.append([])
             for per_bar in lengths:
                 history = _even_ticks(n_rows, per_bar)
-                index_ns = _median(lambda h=history: _index_of(h)) / n_rows * 1e9  # type: ignore[misc]
+                seconds["build"][-1].append(_median(lambda h=history: _index_of(h)))  # type: ignore[misc]
                 assert len(history.index) == n_rows  # built outside the timer
                 for way in ways:
                     seconds[way][-1].append(_median(_work(way, history, second, zone)))
@@ -129,9 +128,7 @@ def run_autotune(
         adopt(before)
         raise
     gpu = info.device if info.usable else ""
-    found = replace(
-        found, rows=sizes, rows_per_bar=lengths, seconds=seconds, index_ns_per_row=index_ns, gpu=gpu
-    )
+    found = replace(found, rows=sizes, rows_per_bar=lengths, seconds=seconds, gpu=gpu)
     adopt(found)
     return Autotuned(found, info, save_choices(found) if save else None)
 

@@ -19,9 +19,12 @@ __all__ = ["Choices", "adopt", "choices", "choices_path", "forget", "save_choice
 
 Way = Literal["index", "scan", "gpu"]
 
-_FORMAT: Final = 1
-# Usual: a bar through the index costs as much as scanning this many rows.
-_INDEX_BAR_ROWS: Final = 700
+_FORMAT: Final = 2  # 1 was measured on a scan and an index that are slower than today's
+# Usual, where the index is there: the shortest bars that it makes faster than the scan, while the columns are
+# in a cache and where they come from memory. To build it first costs more than to scan.
+_INDEX_ROWS: Final = 24
+_INDEX_ROWS_FAR: Final = 48
+_NEAR_ROWS: Final = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Choices:
     Attributes
     ----------
     rows, rows_per_bar : the sizes tried, increasing
-    seconds : for each way ("index", "scan", "gpu", and "resident", which is the GPU on columns that it
-        already holds), one list of seconds for each of `rows`, over `rows_per_bar`; empty where untuned
-    index_ns_per_row : what an index costs that is not there yet
+    seconds : for each way ("index", "scan", "gpu", "resident", which is the GPU on columns that it already
+        holds, and "build", which is an index that is not there yet), one list of seconds for each of `rows`,
+        over `rows_per_bar`; empty where untuned
     scan_grain : fewest rows worth a piece of their own
     gpu : name of the GPU measured, "" without one
     """
@@ -41,8 +44,7 @@ class Choices:
     rows: list[int] = field(default_factory=list)
     rows_per_bar: list[int] = field(default_factory=list)
     seconds: dict[str, list[list[float]]] = field(default_factory=dict)
-    index_ns_per_row: float = 1.0
-    scan_grain: int = 1 << 18
+    scan_grain: int = 1 << 17
     gpu: str = ""
 
     def way(self, n_rows: int, n_bars: int, *, indexed: bool = True, gpu: bool = True) -> Way:
@@ -50,18 +52,20 @@ class Choices:
 
         Parameters
         ----------
+        n_bars : how many there will be, or an upper bound; no bar is made of no row.
         indexed : whether the history's index is there; if not, the index way pays for it.
         gpu : whether the GPU may be chosen; it is where it was measured and still is in the machine.
         """
-        n_bars = max(n_bars, 1)
         if not self.seconds:
-            return "index" if n_bars * _INDEX_BAR_ROWS < n_rows else "scan"
-        per_bar = n_rows / n_bars
+            shortest = _INDEX_ROWS if n_rows <= _NEAR_ROWS else _INDEX_ROWS_FAR
+            return "index" if indexed and n_bars * shortest <= n_rows else "scan"
+        per_bar = n_rows / min(max(n_bars, 1), n_rows)
         expected: dict[Way, float] = {
-            "index": self.expected("index", n_rows, per_bar)
-            + (0.0 if indexed else n_rows * self.index_ns_per_row * 1e-9),
+            "index": self.expected("index", n_rows, per_bar),
             "scan": self.expected("scan", n_rows, per_bar),
         }
+        if not indexed:
+            expected["index"] += self.expected("build", n_rows, per_bar)
         if gpu and "gpu" in self.seconds:
             expected["gpu"] = self.expected("gpu", n_rows, per_bar)
         best = min(expected, key=expected.__getitem__)
@@ -139,12 +143,10 @@ def _read(path: Path) -> Choices | None:
         shape = {(len(found.rows), len(row)) for table in found.seconds.values() for row in table}
         positive = all(0 < s < math.inf for table in found.seconds.values() for row in table for s in row)
         whole = all(len(table) == len(found.rows) for table in found.seconds.values())
-        known = {"index", "scan"} <= set(found.seconds)
+        known = {"index", "scan", "build"} <= set(found.seconds)
         if not (known and positive and whole and shape == {(len(found.rows), len(found.rows_per_bar))}):
             return None
-        if not (int(found.scan_grain) >= 1 and 0 <= float(found.index_ns_per_row) < math.inf):
-            return None
-        return found
+        return found if int(found.scan_grain) >= 1 else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from kf_widget.history.pricestep import is_step, price_step
 from kf_widget.history.protocol import Floats, Ints
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from kf_widget.history.index import RangeIndex
     from kf_widget.history.levels import Level
     from kf_widget.history.protocol import History
-    from kf_widget.history.timeframe import Timeframe
 
 __all__ = ["Columns", "read_only"]
 
@@ -113,8 +114,6 @@ class Columns(ABC):
             machine tells "auto" which way is the fastest.
         """
         from kf_widget.history.resample import resample
-        from kf_widget.history.timeframe import Timeframe
-        from kf_widget.history.zones import Zone
 
         zone = Zone.of(tz or self.tz, session)
         return resample(self, Timeframe.parse(timeframe), zone, backend)

@@ -149,7 +149,8 @@ def row_edges(timeframe: Timeframe, history: History, start_row: int, stop_row: 
     if timeframe.kind == "tick":
         step = int(timeframe.step)
         edges = np.arange(start_row // step * step, -(-stop_row // step) * step + 1, step)
-        return np.unique(np.minimum(edges, n_rows))
+        edges[-1] = min(edges[-1], n_rows)
+        return edges
     require_volume(timeframe, history)
     return _crossings(history.index, timeframe, start_row, stop_row)
 

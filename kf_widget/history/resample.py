@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -92,13 +93,15 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
         rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(history.time_ns[-1]) + 1)
         if not rows.plain:
             return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
-    edges = None
-    if timeframe.by_time:
+    edges = None if timeframe.by_time else row_edges(timeframe, history, 0, n_rows)
+    known, indexed = choices(), getattr(history, "_index", True) is not None
+    if not (indexed or known.seconds):  # the usual; to look further would be a twentieth of a small scan
+        return scan_columns(history, timeframe, zone, edges)
+    if edges is None:
         n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
     else:
-        edges = row_edges(timeframe, history, 0, n_rows)
         n_bars = len(edges) - 1
-    way = choices().way(n_rows, n_bars, indexed=getattr(history, "_index", True) is not None, gpu=gpu)
+    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu)
     if way == "gpu":
         from kf_widget.history.gpu import gpu_columns
 
@@ -215,12 +218,13 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     time_ns = columns[0]
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
-    cuts = split(0, len(time_ns), grain=choices().scan_grain)
-    begins = floor_time(timeframe, zone, time_ns[[start for start, _ in cuts]])
-    firsts = np.unique(np.searchsorted(time_ns, begins))
-    pieces = list(zip(firsts.tolist(), [*firsts[1:].tolist(), len(time_ns)], strict=True))
+    pieces = split(0, len(time_ns), grain=choices().scan_grain)
+    if len(pieces) > 1:
+        begins = floor_time(timeframe, zone, time_ns[[start for start, _ in pieces]])
+        firsts = np.unique(np.searchsorted(time_ns, begins)).tolist()
+        pieces = list(pairwise([*firsts, len(time_ns)]))
     counts = spread(lambda start, stop: int(count_bars(*rule, time_ns, start, stop)), pieces)
-    bar_of = dict(zip(firsts.tolist(), np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+    bar_of = dict(zip((start for start, _ in pieces), accumulate(counts, initial=0), strict=False))
     out = _empty(sum(counts))
     spread(
         lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], Scratch.room()), pieces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ _UNITS: Final = {
     "s": 1_000_000_000,
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
+}
+_NOMINAL_NS: Final[dict[Kind, int]] = {
+    "time": 1,
+    "day": _DAY_NS,
+    "week": 7 * _DAY_NS,
+    "month": _MONTH_NS,
+    "tick": 0,
+    "volume": 0,
+    "value": 0,
 }
 _CALENDAR: Final[dict[str, tuple[Kind, int]]] = {
     "D": ("day", 1),
@@ -56,39 +66,12 @@ class Timeframe:
             return text
         if not isinstance(text, str):
             raise TypeError(f"timeframe: must be a str, got {type(text).__name__}. For example {_EXAMPLES}.")
-        match = _TEXT.fullmatch(text.strip())
-        number = float(match[1] or 1) if match else math.nan
-        unit = _ALIASES.get(match[2], match[2]) if match else ""
-        known = unit in _UNITS or unit in _CALENDAR or unit in _COUNTED
-        if not known or not 0 < number < 1e18:
-            raise ValueError(
-                f"timeframe: must be a number and a unit, got {text!r}. For example {_EXAMPLES};"
-                " m is minutes, M is months."
-            )
-        if unit in ("v", "$"):
-            return Timeframe(_COUNTED[unit], number)
-        scale = _UNITS.get(unit, _CALENDAR[unit][1] if unit in _CALENDAR else 1)
-        step = number * scale
-        if step != int(step) or step < 1:
-            raise ValueError(
-                f"timeframe: must be a whole number of {'ns' if unit in _UNITS else repr(unit)},"
-                f" got {text!r}. For example {_EXAMPLES}."
-            )
-        if unit in _COUNTED:
-            return Timeframe(_COUNTED[unit], int(step))
-        if unit in _CALENDAR:
-            return _checked(Timeframe(_CALENDAR[unit][0], int(step)), text)
-        if step % _DAY_NS == 0:
-            return _checked(Timeframe("day", int(step) // _DAY_NS), text)
-        if step > _DAY_NS:
-            raise ValueError(f"timeframe: above a day must be whole days, got {text!r}. For example '2D'.")
-        return Timeframe("time", int(step))
+        return _parsed(text)
 
     @property
     def nominal_ns(self) -> int:
         """Usual length in nanoseconds: a day of 24 hours, a mean month; 0 for ticks, volume and value."""
-        unit = {"time": 1, "day": _DAY_NS, "week": 7 * _DAY_NS, "month": _MONTH_NS}.get(self.kind, 0)
-        return int(self.step) * unit
+        return int(self.step) * _NOMINAL_NS[self.kind]
 
     @property
     def by_time(self) -> bool:
@@ -101,6 +84,37 @@ class Timeframe:
             return f"{int(self.step) // _UNITS[unit]}{unit}"
         letter = {"day": "D", "week": "W", "month": "M", "tick": "t", "volume": "v", "value": "$"}
         return f"{_number(self.step)}{letter[self.kind]}"
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str) -> Timeframe:
+    match = _TEXT.fullmatch(text.strip())
+    number = float(match[1] or 1) if match else math.nan
+    unit = _ALIASES.get(match[2], match[2]) if match else ""
+    known = unit in _UNITS or unit in _CALENDAR or unit in _COUNTED
+    if not known or not 0 < number < 1e18:
+        raise ValueError(
+            f"timeframe: must be a number and a unit, got {text!r}. For example {_EXAMPLES};"
+            " m is minutes, M is months."
+        )
+    if unit in ("v", "$"):
+        return Timeframe(_COUNTED[unit], number)
+    scale = _UNITS.get(unit, _CALENDAR[unit][1] if unit in _CALENDAR else 1)
+    step = number * scale
+    if step != int(step) or step < 1:
+        raise ValueError(
+            f"timeframe: must be a whole number of {'ns' if unit in _UNITS else repr(unit)},"
+            f" got {text!r}. For example {_EXAMPLES}."
+        )
+    if unit in _COUNTED:
+        return Timeframe(_COUNTED[unit], int(step))
+    if unit in _CALENDAR:
+        return _checked(Timeframe(_CALENDAR[unit][0], int(step)), text)
+    if step % _DAY_NS == 0:
+        return _checked(Timeframe("day", int(step) // _DAY_NS), text)
+    if step > _DAY_NS:
+        raise ValueError(f"timeframe: above a day must be whole days, got {text!r}. For example '2D'.")
+    return Timeframe("time", int(step))
 
 
 def _number(value: int | float) -> str:

@@ -75,6 +75,8 @@ class Zone:
         """
         stop_ns = max(stop_ns, start_ns + 1)
         from_ns, offset_ns = self._cover(start_ns // _SECOND_NS, -(-stop_ns // _SECOND_NS))
+        if len(from_ns) == 1:
+            return np.array([start_ns], np.int64), offset_ns.copy()
         first = max(int(np.searchsorted(from_ns, start_ns, "right")) - 1, 0)
         last = max(int(np.searchsorted(from_ns, stop_ns, "left")), first + 1)
         from_ns = from_ns[first:last].copy()

@@ -8,11 +8,13 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import kf_widget
 from kf_widget.errors import KfError
 from kf_widget.history import choices as store
 from kf_widget.history import gpu_device, resample
@@ -24,7 +26,11 @@ from kf_widget.history.ticks import Ticks
 MEASURED = Choices(
     rows=[1000, 100_000],
     rows_per_bar=[1, 1000],
-    seconds={"index": [[4e-3, 1e-5], [4e-1, 2e-4]], "scan": [[1e-4, 5e-5], [1e-2, 5e-3]]},
+    seconds={
+        "index": [[4e-3, 1e-5], [4e-1, 2e-4]],
+        "scan": [[1e-4, 5e-5], [1e-2, 5e-3]],
+        "build": [[1e-6, 1e-6], [1e-4, 1e-4]],
+    },
     scan_grain=12_345,
 )
 WITH_GPU = Choices(
@@ -61,10 +67,15 @@ def test_a_machine_has_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choices_path().name == "choices-other.json"
 
 
+def _without(saved: Any, way: str) -> Any:
+    return {name: table for name, table in saved["choices"]["seconds"].items() if name != way}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda saved: saved | {"format": 0},
+        lambda saved: saved | {"format": 1},
         lambda saved: saved | {"package": "0.0.0"},
         lambda saved: saved | {"cores": 1_000_000},
         lambda saved: saved | {"choices": None},
@@ -72,6 +83,7 @@ def test_a_machine_has_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda saved: saved | {"choices": saved["choices"] | {"rows": [1]}},
         lambda saved: saved | {"choices": saved["choices"] | {"scan_grain": 0}},
         lambda saved: saved | {"choices": saved["choices"] | {"seconds": {"scan": [[1, 1], [1, 1]]}}},
+        lambda saved: saved | {"choices": saved["choices"] | {"seconds": _without(saved, "build")}},
         lambda saved: saved | {"choices": saved["choices"] | {"seconds": {"scan": "x", "index": [[0.0]]}}},
         lambda saved: [],
     ],
@@ -125,13 +137,24 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
     assert math.isclose(MEASURED.expected("scan", 1_000_000, 1), 1e-1)
 
 
-def test_ways() -> None:
-    assert Choices().way(1_000_000, 100) == "index"
-    assert Choices().way(1_000_000, 100_000) == "scan"
+def test_untuned_the_index_makes_longer_bars_and_only_where_it_is_there() -> None:
+    usual = Choices()
+    assert usual.way(1_000_000, 1_000_000 // 24) == "index"
+    assert usual.way(1_000_000, 1_000_000 // 23) == "scan"
+    assert usual.way(100_000_000, 100_000_000 // 48) == "index"
+    assert usual.way(100_000_000, 100_000_000 // 47) == "scan"
+    for n_rows in (1, 10_000, 1_000_000, 100_000_000):
+        assert usual.way(n_rows, 1, indexed=False) == "scan"
+        assert usual.way(n_rows, 2 * n_rows) == "scan"
+
+
+def test_tuned_the_way_is_the_fastest_of_what_was_measured() -> None:
     assert MEASURED.way(100_000, 100_000) == "scan"
     assert MEASURED.way(100_000, 100) == "index"
-    slow_index = Choices(**{**vars_of(MEASURED), "index_ns_per_row": 1e3})
-    assert slow_index.way(100_000, 100, indexed=False) == "scan"
+    assert MEASURED.way(100_000, 100, indexed=False) == "index"
+    slow_build = MEASURED.seconds | {"build": [[1.0, 1.0], [1.0, 1.0]]}
+    assert Choices(**{**vars_of(MEASURED), "seconds": slow_build}).way(100_000, 100, indexed=False) == "scan"
+    assert MEASURED.way(100_000, 10**9) == MEASURED.way(100_000, 100_000)  # no bar is made of no row
 
 
 def vars_of(known: Choices) -> dict[str, Any]:
@@ -167,6 +190,24 @@ def test_auto_takes_the_way_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken == ["scan_columns", "index_columns", "scan_columns", "index_columns"]
 
 
+@pytest.mark.parametrize("text", ["1h", "500t", "500v"])
+def test_untuned_auto_looks_whether_the_index_is_there(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def history() -> Ticks:
+        return Ticks.from_columns(np.arange(50_000) * 10**9, np.ones(50_000), np.ones(50_000))
+
+    taken = []
+    for name in ("index_columns", "scan_columns"):
+        real = getattr(resample, name)
+        monkeypatch.setattr(resample, name, lambda *a, real=real, name=name: taken.append(name) or real(*a))
+    bare, indexed = history(), history()
+    assert len(indexed.index) == 50_000
+    first, second = bare.resample(text), indexed.resample(text)
+    # volume bars find their edges through the index, so it is there by then
+    assert taken == ["index_columns" if text == "500v" else "scan_columns", "index_columns"]
+    for name in ("time_ns", "open", "high", "low", "close", "volume", "count"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
 def test_autotune_measures_saves_and_tells() -> None:
     found = run_autotune(rows=[2000, 50_000], rows_per_bar=[2, 500])
     assert isinstance(found, Autotuned)
@@ -179,7 +220,8 @@ def test_autotune_measures_saves_and_tells() -> None:
     assert "GPU" in text.splitlines()[0]
     for i, rows in enumerate((2000, 50_000)):  # the choice is the fastest of what was measured
         for j, per_bar in enumerate((2, 500)):
-            seconds = {way: table[i][j] for way, table in found.choices.seconds.items() if way != "resident"}
+            tables = found.choices.seconds.items()
+            seconds = {way: table[i][j] for way, table in tables if way not in ("resident", "build")}
             best = found.choices.way(rows, rows // per_bar)
             assert seconds[best] <= 1.001 * min(seconds.values())
     assert run_autotune(rows=[2000], rows_per_bar=[2], save=False).path is None
@@ -188,6 +230,11 @@ def test_autotune_measures_saves_and_tells() -> None:
 def test_autotune_refuses_nonsense() -> None:
     with pytest.raises(ValueError, match="must be 1 or more"):
         run_autotune(rows=[0])
+
+
+def test_gpu_info_is_at_the_top() -> None:
+    assert kf_widget.gpu_info is gpu_info
+    assert "gpu_info" in kf_widget.__all__
 
 
 def test_gpu_info_leads_to_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +249,20 @@ def test_gpu_info_leads_to_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install cupy-cuda12x" in gpu_info().reason
     monkeypatch.setattr(gpu_device, "_cupy_version", lambda: "13.6.0")
     assert "CuPy 13.6.0 does not load" in gpu_info().reason
+
+
+def test_gpu_info_of_the_wrong_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version() -> int:
+        raise RuntimeError("cudaErrorInsufficientDriver: driver version is insufficient for runtime")
+
+    runtime = SimpleNamespace(runtimeGetVersion=version)
+    cupy = SimpleNamespace(__version__="14.0.0", cuda=SimpleNamespace(runtime=runtime))
+    monkeypatch.setattr(gpu_device, "_driver", lambda: ("12.4", "A GPU"))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    info = gpu_info()
+    assert not info
+    assert "cudaErrorInsufficientDriver" in info.reason
+    assert "take the CuPy for CUDA 12, or update the driver" in info.reason
 
 
 @pytest.mark.skipif(gpu_info().usable, reason="there is a GPU")

@@ -1,0 +1,214 @@
+"""Every way to resample on the CPU, what "auto" takes, and the memory's own speed, in one run.
+
+    python benchmarks/resample.py [--ticks 1e4 1e5 1e6 1e7 1e8] [--no-peers] [--untuned]
+
+A random market of 20 million trades a year in 20 bytes each, made outside the timer. Each way is timed from
+its arguments to its `Bars`: the scan, the index that is there, and the index that must be built first; so is
+"auto", on a history with an index and on one without, as an untuned machine decides and as one that has run
+`run_autotune`. All take turns of three runs, and the best of each counts. "auto" is compared
+with the better of what it could have done on the same history.
+
+The memory's speed is that of a plain sum over 2 GiB by all cores. Bytes read are time, price and size of
+each row once, though the scan reads the times twice; bytes written are seven columns of 8 bytes a bar.
+Polars and pandas make the same bars of 1e8 ticks. Writes benchmarks/results/resample.json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.gpu import BAR_BYTES, peers_of, random_ticks, read_bandwidth
+from benchmarks.machine import RESULTS, facts, markdown_table, save
+from kf_widget.history.autotune import run_autotune
+from kf_widget.history.choices import Choices, adopt
+from kf_widget.history.resample import bars_of, index_columns, scan_columns
+from kf_widget.history.ticks import Ticks
+from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.zones import Zone
+from kf_widget.threads import thread_count
+
+TIMEFRAMES = ("1s", "1m", "1h", "1D", "100t", "500v")
+ROW_BYTES = 20
+PEERS_AT = 100_000_000
+SLOW_S = 1.0
+"""A way that takes longer is timed once: it is no match for the others."""
+
+
+def main() -> None:
+    """Run what the command line asks for; prints the tables and keeps them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--ticks", nargs="+", default=["1e4", "1e5", "1e6", "1e7", "1e8"])
+    parser.add_argument("--seconds", type=float, default=0.1, help="for each way and timeframe, at least")
+    parser.add_argument("--no-peers", action="store_true", help="leave polars and pandas out")
+    parser.add_argument("--untuned", action="store_true", help="leave run_autotune out")
+    chosen = parser.parse_args()
+    kept = {"auto": Choices()}
+    if not chosen.untuned:
+        tuned = run_autotune(save=False)
+        print(tuned, flush=True)
+        kept["tuned"] = tuned.choices
+    results: dict[str, Any] = {
+        "machine": facts("kf_widget", "numpy", "numba", "polars", "pandas"),
+        "threads": thread_count(),
+        "read_bytes_s": read_bandwidth(),
+        "cases": [],
+    }
+    print(f"memory read: {results['read_bytes_s'] / 1e9:.1f} GB/s on {thread_count()} threads", flush=True)
+    for n in (int(float(size)) for size in chosen.ticks):
+        history = random_ticks(n)
+        for text in TIMEFRAMES:
+            row = case(history, text, chosen.seconds, results["read_bytes_s"], kept)
+            if n == PEERS_AT and text == "1s" and not chosen.no_peers:
+                row |= peers_of(history, text)
+            results["cases"].append(row)
+            print({key: float(f"{value:.3g}") if key != "timeframe" else value for key, value in row.items()})
+            sys.stdout.flush()
+        del history
+        gc.collect()
+    save("resample", results)
+    text = tables(results)
+    (RESULTS / "resample.md").write_text(text)
+    print(text)
+
+
+def case(
+    history: Ticks, text: str, budget_s: float, read_bytes_s: float, kept: dict[str, Choices]
+) -> dict[str, Any]:
+    """Best seconds of each way, and what follows from them."""
+    assert len(history.index) == len(history)
+
+    def scan(rows: Ticks) -> Any:
+        timeframe, zone = Timeframe.parse(text), Zone.of("UTC")
+        return bars_of(rows, timeframe, zone, scan_columns(rows, timeframe, zone))
+
+    def index(rows: Ticks) -> Any:
+        timeframe, zone = Timeframe.parse(text), Zone.of("UTC")
+        return bars_of(rows, timeframe, zone, index_columns(rows, timeframe, zone))
+
+    def prepared(choices: Choices, indexed: bool) -> Callable[[], Ticks]:
+        def make() -> Ticks:
+            adopt(choices)
+            if indexed:
+                return history
+            return Ticks.from_columns(history.time_ns, history.price, history.size, tz="UTC")
+
+        return make
+
+    def auto(rows: Ticks) -> Any:
+        return rows.resample(text)
+
+    usual = kept["auto"]
+    work = {
+        "scan": (prepared(usual, True), scan),
+        "scan_without_index": (prepared(usual, False), scan),
+        "index": (prepared(usual, True), index),
+        "build_and_index": (prepared(usual, False), index),
+    }
+    for name, choices in kept.items():
+        work[name] = (prepared(choices, True), auto)
+        work[f"{name}_without_index"] = (prepared(choices, False), auto)
+    best = in_turns(work, budget_s)
+    n, n_bars = len(history), len(scan(history))
+    ways = min(best["scan"], best["index"])
+    bare_ways = min(best["scan_without_index"], best["build_and_index"])
+    read, moved = ROW_BYTES * n, ROW_BYTES * n + BAR_BYTES * n_bars
+    over = {}
+    for name in kept:
+        over[f"{name}_over_best"] = best[name] / ways
+        over[f"{name}_without_index_over_best"] = best[f"{name}_without_index"] / bare_ways
+    return {
+        "ticks": n,
+        "timeframe": text,
+        "bars": n_bars,
+        **{f"{way}_s": taken for way, taken in best.items()},
+        **over,
+        "scan_read_share": read / best["scan"] / read_bytes_s,
+        "scan_moved_share": moved / best["scan"] / read_bytes_s,
+    }
+
+
+def in_turns(
+    work: dict[str, tuple[Callable[[], Ticks], Callable[[Ticks], Any]]], budget_s: float
+) -> dict[str, float]:
+    """Least seconds of each; they take turns, so that a slow moment of the machine meets them all."""
+
+    def run_once(way: str) -> float:
+        make, run = work[way]
+        rows = make()
+        start = time.perf_counter()
+        run(rows)
+        return time.perf_counter() - start
+
+    first = {way: run_once(way) for way in work}  # compiles
+    best = {way: taken for way, taken in first.items() if taken > SLOW_S}
+    todo = {way: float("inf") for way in work if way not in best}
+    began, rounds = time.perf_counter(), 0
+    while rounds < 1 or (time.perf_counter() - began < budget_s * len(todo) and rounds < 1000):
+        for way in todo:
+            for _ in range(3):  # the first of them finds the caches as another way left them
+                todo[way] = min(todo[way], run_once(way))
+        rounds += 1
+    return best | todo
+
+
+def tables(results: dict[str, Any]) -> str:
+    """What "auto" takes over the better way; each way at the largest size; peers."""
+    cases = results["cases"]
+    tuned = "tuned_s" in cases[0]
+    by_size: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in cases:
+        by_size.setdefault(row["ticks"], {})[row["timeframe"]] = row
+    names = ("auto", "tuned") if tuned else ("auto",)
+    rows = []
+    for n, there in by_size.items():
+        for name in names:
+            keys = (f"{name}_over_best", f"{name}_without_index_over_best")
+            cells = (" / ".join(f"{there[text][key]:.2f}" for key in keys) for text in TIMEFRAMES)
+            rows.append((f"{_power(n)} ticks, {'tuned' if name == 'tuned' else 'untuned'}", *cells))
+    text = markdown_table(("auto over the better way, with / without an index", *TIMEFRAMES), rows)
+    ways = ("scan", "index", "build_and_index", "auto", "auto_without_index")
+    head = (
+        f"{_power(cases[-1]['ticks'])} ticks; memory reads {results['read_bytes_s'] / 1e9:.1f} GB/s by"
+        f" {results['threads']} threads",
+        "bars",
+        *(f"{way.replace('_', ' ')} ms" for way in ways),
+        "scan: read / moved, of memory speed",
+    )
+    last = by_size[cases[-1]["ticks"]]
+    text += "\n" + markdown_table(
+        head,
+        [
+            (
+                timeframe,
+                f"{row['bars']:,}",
+                *(f"{row[f'{way}_s'] * 1e3:,.3g}" for way in ways),
+                f"{row['scan_read_share']:.0%} / {row['scan_moved_share']:.0%}",
+            )
+            for timeframe, row in last.items()
+        ],
+    )
+    for row in cases:
+        if "polars_s" in row or "pandas_s" in row:
+            peers = {"kf_widget, scan": row["scan_s"]}
+            peers |= {name: row[f"{name}_s"] for name in ("polars", "pandas") if f"{name}_s" in row}
+            text += "\n" + markdown_table(
+                (f"{_power(row['ticks'])} ticks, {row['timeframe']}", "seconds", "times the scan"),
+                [(name, f"{taken:.3g}", f"{taken / row['scan_s']:.1f}") for name, taken in peers.items()],
+            )
+    return text
+
+
+def _power(n: int) -> str:
+    return f"{n:.0e}".replace("e+0", "e")
+
+
+if __name__ == "__main__":
+    main()
