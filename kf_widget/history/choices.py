@@ -23,10 +23,13 @@ Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
 _FORMAT: Final = 2  # 1 was measured on a scan and an index that are slower than today's
-# Usual, where the index is there: the shortest bars that it makes faster than the scan, while the columns are
-# in a cache and where they come from memory. To build it first costs more than to scan.
+# Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and where
+# they come from memory. An index that is not there is built in less than a scan takes only for long bars of as
+# many rows as fit in a cache but are worth threads.
 _INDEX_ROWS: Final = 24
-_INDEX_ROWS_FAR: Final = 48
+_INDEX_ROWS_FAR: Final = 36
+_BUILD_ROWS: Final = 1024
+_THREADS_ROWS: Final = 1 << 19
 _NEAR_ROWS: Final = 1 << 21
 _KEPT: Final = 1024
 
@@ -61,8 +64,9 @@ class Choices:
         gpu : whether the GPU may be chosen; it is where it was measured and still is in the machine.
         """
         if not self.seconds:
-            shortest = _INDEX_ROWS if n_rows <= _NEAR_ROWS else _INDEX_ROWS_FAR
-            return "index" if indexed and n_bars * shortest <= n_rows else "scan"
+            near = n_rows <= _NEAR_ROWS
+            shortest = (_INDEX_ROWS if near else _INDEX_ROWS_FAR) if indexed else _BUILD_ROWS
+            return "index" if n_bars * shortest <= n_rows and not self.only_scan(n_rows, indexed) else "scan"
         found = self._found.get((n_rows, n_bars, indexed))
         if found is None:
             found = self._fastest(n_rows, n_bars, indexed)
@@ -72,12 +76,16 @@ class Choices:
         on_cpu, anywhere = found
         return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
 
+    def only_scan(self, n_rows: int, indexed: bool) -> bool:
+        """Whether the scan is the way whatever the bars, so that nobody need count them."""
+        return not (self.seconds or indexed or _THREADS_ROWS <= n_rows <= _NEAR_ROWS)
+
     def _fastest(self, n_rows: int, n_bars: int, indexed: bool) -> tuple[Way, Way]:
         """The fastest way on the CPU, and the fastest of all."""
         at = self._place(n_rows, n_rows / min(max(n_bars, 1), n_rows))
         index, scan = self._seconds("index", at), self._seconds("scan", at)
         if not indexed:
-            index += self._seconds("build", at)
+            index = 1.1 * (index + self._seconds("build", at))
         on_cpu: Way = "index" if index < scan else "scan"
         faster = "gpu" in self.seconds and self._seconds("gpu", at) < min(index, scan)
         return on_cpu, "gpu" if faster else on_cpu
