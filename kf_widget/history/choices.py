@@ -23,15 +23,16 @@ Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
 _FORMAT: Final = 2  # 1 was measured on a scan and an index that are slower than today's
-# Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and where
-# they come from memory. An index that is not there is built in less than a scan takes only for long bars of as
-# many rows as fit in a cache but are worth threads.
+# Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and
+# where they come from memory. To build an index first takes no longer than a scan for long bars of as many
+# rows as fit in a cache and are worth threads; elsewhere it takes a tenth to a half longer.
 _INDEX_ROWS: Final = 24
 _INDEX_ROWS_FAR: Final = 36
 _BUILD_ROWS: Final = 1024
 _THREADS_ROWS: Final = 1 << 19
 _NEAR_ROWS: Final = 1 << 21
 _KEPT: Final = 1024
+_DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Choices:
         at = self._place(n_rows, n_rows / min(max(n_bars, 1), n_rows))
         index, scan = self._seconds("index", at), self._seconds("scan", at)
         if not indexed:
-            index = 1.1 * (index + self._seconds("build", at))
+            index = _DOUBT * (index + self._seconds("build", at))
         on_cpu: Way = "index" if index < scan else "scan"
         faster = "gpu" in self.seconds and self._seconds("gpu", at) < min(index, scan)
         return on_cpu, "gpu" if faster else on_cpu
