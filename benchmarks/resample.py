@@ -106,7 +106,7 @@ def case(
         return rows.resample(text)
 
     usual = kept["auto"]
-    work = {
+    work: dict[str, tuple[Callable[[], Ticks], Callable[[Ticks], Any]]] = {
         "scan": (prepared(usual, True), scan),
         "scan_without_index": (prepared(usual, False), scan),
         "index": (prepared(usual, True), index),

@@ -7,7 +7,9 @@ import math
 import os
 import platform
 import tempfile
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,13 +20,19 @@ from kf_widget.threads import thread_count
 __all__ = ["Choices", "adopt", "choices", "choices_path", "forget", "save_choices"]
 
 Way = Literal["index", "scan", "gpu"]
+_Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
 _FORMAT: Final = 2  # 1 was measured on a scan and an index that are slower than today's
-# Usual, where the index is there: the shortest bars that it makes faster than the scan, while the columns are
-# in a cache and where they come from memory. To build it first costs more than to scan.
+# Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and
+# where they come from memory. To build an index first takes no longer than a scan for long bars of as many
+# rows as fit in a cache and are worth threads; elsewhere it takes a tenth to a half longer.
 _INDEX_ROWS: Final = 24
-_INDEX_ROWS_FAR: Final = 48
+_INDEX_ROWS_FAR: Final = 36
+_BUILD_ROWS: Final = 1024
+_THREADS_ROWS: Final = 1 << 19
 _NEAR_ROWS: Final = 1 << 21
+_KEPT: Final = 1024
+_DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
 
 
 @dataclass(frozen=True)
@@ -57,43 +65,72 @@ class Choices:
         gpu : whether the GPU may be chosen; it is where it was measured and still is in the machine.
         """
         if not self.seconds:
-            shortest = _INDEX_ROWS if n_rows <= _NEAR_ROWS else _INDEX_ROWS_FAR
-            return "index" if indexed and n_bars * shortest <= n_rows else "scan"
-        per_bar = n_rows / min(max(n_bars, 1), n_rows)
-        expected: dict[Way, float] = {
-            "index": self.expected("index", n_rows, per_bar),
-            "scan": self.expected("scan", n_rows, per_bar),
-        }
+            near = n_rows <= _NEAR_ROWS
+            shortest = (_INDEX_ROWS if near else _INDEX_ROWS_FAR) if indexed else _BUILD_ROWS
+            return "index" if n_bars * shortest <= n_rows and not self.only_scan(n_rows, indexed) else "scan"
+        found = self._found.get((n_rows, n_bars, indexed))
+        if found is None:
+            found = self._fastest(n_rows, n_bars, indexed)
+            if len(self._found) >= _KEPT:
+                self._found.clear()
+            self._found[n_rows, n_bars, indexed] = found
+        on_cpu, anywhere = found
+        return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
+
+    def only_scan(self, n_rows: int, indexed: bool) -> bool:
+        """Whether the scan is the way whatever the bars, so that nobody need count them."""
+        return not (self.seconds or indexed or _THREADS_ROWS <= n_rows <= _NEAR_ROWS)
+
+    def _fastest(self, n_rows: int, n_bars: int, indexed: bool) -> tuple[Way, Way]:
+        """The fastest way on the CPU, and the fastest of all."""
+        at = self._place(n_rows, n_rows / min(max(n_bars, 1), n_rows))
+        index, scan = self._seconds("index", at), self._seconds("scan", at)
         if not indexed:
-            expected["index"] += self.expected("build", n_rows, per_bar)
-        if gpu and "gpu" in self.seconds:
-            expected["gpu"] = self.expected("gpu", n_rows, per_bar)
-        best = min(expected, key=expected.__getitem__)
-        if best == "gpu" and not _gpu_is(self.gpu):
-            del expected["gpu"]
-            best = min(expected, key=expected.__getitem__)
-        return best
+            index = _DOUBT * (index + self._seconds("build", at))
+        on_cpu: Way = "index" if index < scan else "scan"
+        faster = "gpu" in self.seconds and self._seconds("gpu", at) < min(index, scan)
+        return on_cpu, "gpu" if faster else on_cpu
+
+    @cached_property
+    def _found(self) -> dict[tuple[int, int, bool], tuple[Way, Way]]:
+        """What was decided before, for a history that is resampled again."""
+        return {}
 
     def expected(self, way: str, n_rows: float, per_bar: float) -> float:
         """Seconds by interpolation between the sizes tried; beyond the largest, in proportion to the rows."""
-        table = self.seconds[way]
-        i, x = _between(self.rows, n_rows)
-        j, y = _between(self.rows_per_bar, per_bar)
-        corners = ((i, j, (1 - x) * (1 - y)), (i, j + 1, (1 - x) * y), (i + 1, j, x * (1 - y)))
-        total = sum(
-            weight * math.log(table[a][b]) for a, b, weight in (*corners, (i + 1, j + 1, x * y)) if weight > 0
-        )
-        return math.exp(total) * max(n_rows / self.rows[-1], 1.0)
+        return self._seconds(way, self._place(n_rows, per_bar)) * max(n_rows / self.rows[-1], 1.0)
+
+    @cached_property
+    def _logs(self) -> tuple[list[float], list[float], dict[str, list[list[float]]]]:
+        """Logarithms of rows, rows_per_bar and seconds, the last row and column twice.
+
+        Kept, because a small history is resampled in the time of some fifty logarithms.
+        """
+        tables = {
+            way: [[math.log(s) for s in (*row, row[-1])] for row in (*table, table[-1])]
+            for way, table in self.seconds.items()
+        }
+        return [math.log(n) for n in self.rows], [math.log(n) for n in self.rows_per_bar], tables
+
+    def _place(self, n_rows: float, per_bar: float) -> _Place:
+        rows, lengths, _ = self._logs
+        return (*_between(rows, math.log(n_rows)), *_between(lengths, math.log(per_bar)))
+
+    def _seconds(self, way: str, at: _Place) -> float:
+        i, x, j, y = at
+        a, b = self._logs[2][way][i : i + 2]
+        low, high = a[j] + y * (a[j + 1] - a[j]), b[j] + y * (b[j + 1] - b[j])
+        return math.exp(low + x * (high - low))
 
 
-def _between(sizes: list[int], size: float) -> tuple[int, float]:
-    """The interval of increasing sizes that holds one, and how far into it, in logarithms; ends clamp."""
-    if size <= sizes[0]:
+def _between(sizes: list[float], size: float) -> tuple[int, float]:
+    """The interval of increasing sizes that holds one, and how far into it; ends clamp."""
+    i = bisect_right(sizes, size) - 1
+    if i < 0:
         return 0, 0.0
-    for i in range(len(sizes) - 1):
-        if size <= sizes[i + 1]:
-            return i, math.log(size / sizes[i]) / math.log(sizes[i + 1] / sizes[i])
-    return len(sizes) - 1, 0.0
+    if i >= len(sizes) - 1:
+        return len(sizes) - 1, 0.0
+    return i, (size - sizes[i]) / (sizes[i + 1] - sizes[i])
 
 
 def _gpu_is(name: str) -> bool:

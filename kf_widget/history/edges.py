@@ -68,7 +68,8 @@ def calendar_rule(
 def most_bars(timeframe: Timeframe, start_ns: int, stop_ns: int) -> int:
     """An upper bound of the bars that touch ``[start_ns, stop_ns]``, gaps included."""
     span = max(int(stop_ns) - int(start_ns), 0)
-    shortest = timeframe.nominal_ns if timeframe.kind == "time" else timeframe.nominal_ns * 9 // 10
+    nominal = timeframe.nominal_ns
+    shortest = nominal if timeframe.kind == "time" else nominal * 9 // 10
     # A day may end with a cut bar, and an offset change may cut two more.
     return span // shortest + 3 * (span // _DAY_NS) + 16
 

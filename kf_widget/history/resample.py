@@ -95,7 +95,7 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
             return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
     edges = None if timeframe.by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
-    if not (indexed or known.seconds):  # the usual; to look further would be a twentieth of a small scan
+    if known.only_scan(n_rows, indexed):  # to count the bars would be a twentieth of a small scan
         return scan_columns(history, timeframe, zone, edges)
     if edges is None:
         n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))

@@ -137,14 +137,17 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
     assert math.isclose(MEASURED.expected("scan", 1_000_000, 1), 1e-1)
 
 
-def test_untuned_the_index_makes_longer_bars_and_only_where_it_is_there() -> None:
+def test_untuned_the_index_makes_longer_bars_and_is_built_where_that_is_no_dearer() -> None:
     usual = Choices()
     assert usual.way(1_000_000, 1_000_000 // 24) == "index"
     assert usual.way(1_000_000, 1_000_000 // 23) == "scan"
-    assert usual.way(100_000_000, 100_000_000 // 48) == "index"
-    assert usual.way(100_000_000, 100_000_000 // 47) == "scan"
-    for n_rows in (1, 10_000, 1_000_000, 100_000_000):
+    assert usual.way(100_000_000, 100_000_000 // 36) == "index"
+    assert usual.way(100_000_000, 100_000_000 // 35) == "scan"
+    assert usual.way(1_000_000, 976, indexed=False) == "index"
+    assert usual.way(1_000_000, 977, indexed=False) == "scan"
+    for n_rows in (1, 10_000, 100_000, 10_000_000, 100_000_000):
         assert usual.way(n_rows, 1, indexed=False) == "scan"
+        assert usual.only_scan(n_rows, False)
         assert usual.way(n_rows, 2 * n_rows) == "scan"
 
 
