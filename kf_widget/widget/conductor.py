@@ -188,9 +188,9 @@ class Conductor:
             slid, self._slid = self._slid, False
             for view in self.views.values():
                 view.stale = view.overview_stale = True
-        self.request()
-        if slid:
+        if slid:  # before the frame: beside it, each would wait for the interpreter
             self._settled()
+        self.request()
 
     def tell(self, text: str) -> None:
         """Show an error on every view."""
