@@ -29,7 +29,7 @@ THEMES = ("classic", "light", "auto")
 PAUSE_MS = 250.0
 """Inputs farther apart belong to different gestures."""
 
-RECORD = """root => {
+RECORD = """(root, beats = true) => {
     const events = [], frames = [], held = window.__kf?.held ?? [];
     let input = 0, tick = 0;
     const before = e => { input = e.timeStamp; };
@@ -61,9 +61,11 @@ RECORD = """root => {
         window.createImageBitmap = decode;
         return {events, frames};
     }};
-    count();
+    if (beats) count();
 }"""
-"""Start recording a root element: inputs, warped paints and exact frames with the page's own clock."""
+"""Start recording a root element: inputs, warped paints and exact frames with the page's own clock.
+
+``beats`` counts animation frames, which has the page make 60 a second."""
 STOP = "() => window.__kf.stop()"
 
 

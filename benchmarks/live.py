@@ -89,7 +89,7 @@ def live(notebook: Notebook, first: int, rows_a_second: int, seconds: int) -> di
     script.write_text(FEED.format(market=MARKET))
     numbers = [str(number) for number in (first, rows, batch, int(BATCH_S * 1e9))]
     notebook.execute("conductor.sent.clear(), frames.clear()")
-    view.root.evaluate(RECORD)
+    view.root.evaluate(RECORD, False)
     done = subprocess.run(
         [sys.executable, script, *numbers],
         cwd=notebook.lab.work,

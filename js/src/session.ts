@@ -21,8 +21,13 @@ const EXPIRY_MS = 1000;
 /** A pause in the input this long asks for the settled frame. */
 const SETTLE_MS = 120;
 const WAITING_MS = 5000;
-/** So long a frame waits for the next look to acknowledge it; each message costs both sides time. */
-const ACK_DELAY_MS = 30;
+/**
+ * So long a drawn frame waits for a look, or a second frame, to be acknowledged with. A message costs both
+ * sides time, and JupyterLab's toolbar most: the kernel answers each with "busy" and "idle".
+ */
+const ACK_DELAY_MS = 100;
+/** Frames the kernel may have on their way. */
+const MAX_OWED = 2;
 
 export interface SessionEvents {
   /** Hand a message to the kernel; throws when there is none. */
@@ -51,8 +56,9 @@ export class Session {
   /** An input whose outcome only the kernel knows; looks wait for its frame. */
   #jumpSeq = 0;
   #jumpAt = 0;
-  /** A drawn frame that nothing sent has named yet. */
+  /** The newest drawn frame, while nothing sent has named it, and how many there are. */
   #owed: number | null = null;
+  #owedFrames = 0;
   #ack: ReturnType<typeof setTimeout> | undefined;
   #settle: ReturnType<typeof setTimeout> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
@@ -142,10 +148,13 @@ export class Session {
     this.#patience = undefined;
     this.#become("live");
     if (this.#unanswered.length > 0) this.#awaitAnswer();
-    if (frame.implicit_acks) this.#owed = frame.frame;
-    else this.acknowledge(frame.frame);
+    if (frame.implicit_acks) {
+      this.#owed = frame.frame;
+      this.#owedFrames += 1;
+    } else this.acknowledge(frame.frame);
     this.#flush();
-    if (this.#owed !== null) this.#ack ??= setTimeout(() => this.#pay(), ACK_DELAY_MS);
+    if (this.#owedFrames >= MAX_OWED && this.#settle === undefined) this.#pay();
+    else if (this.#owed !== null) this.#ack ??= setTimeout(() => this.#pay(), ACK_DELAY_MS);
   }
 
   /** A frame has been drawn or dropped: the kernel may send another. */
@@ -185,9 +194,15 @@ export class Session {
   }
 
   #pay(): void {
-    this.#ack = undefined;
     if (this.#owed !== null) this.acknowledge(this.#owed);
+    this.#settleDebt();
+  }
+
+  #settleDebt(): void {
+    clearTimeout(this.#ack);
+    this.#ack = undefined;
     this.#owed = null;
+    this.#owedFrames = 0;
   }
 
   #jump(): number {
@@ -226,7 +241,7 @@ export class Session {
     } else {
       this.#send({ type: "look", ...common, x0: x[0], x1: x[1], y });
     }
-    this.#owed = null;
+    this.#settleDebt();
     this.#sentSeq = seq;
     this.#sentThisFrame = true;
     if (moving && this.#settle === undefined) this.#settleLater();

@@ -254,10 +254,27 @@ describe("frames", () => {
       ["look", 7],
     ]);
     hold(8, 2, { implicit_acks: true });
-    vi.advanceTimersByTime(30);
+    vi.advanceTimersByTime(90);
+    expect(sent).toHaveLength(3);
+    vi.advanceTimersByTime(10);
     expect(sent.at(-1)).toEqual({ type: "ack", view: "v1", frame: 8 });
     vi.advanceTimersByTime(1000);
     expect(sent).toHaveLength(4);
+  });
+
+  it("that nobody asked for are acknowledged in pairs", () => {
+    session.hold(FRAME);
+    sent = [];
+    for (const frame of [4, 5, 6, 7]) {
+      hold(frame, 0, { implicit_acks: true });
+      vi.advanceTimersByTime(50);
+    }
+    expect(sent).toEqual([
+      { type: "ack", view: "v1", frame: 5 },
+      { type: "ack", view: "v1", frame: 7 },
+    ]);
+    vi.advanceTimersByTime(1000);
+    expect(sent).toHaveLength(2);
   });
 
   it("for others are not ours", () => {

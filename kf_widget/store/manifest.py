@@ -15,7 +15,7 @@ from kf_widget.history.zones import Zone
 from kf_widget.sources.batch import Schema
 from kf_widget.store.layout import MANIFEST, STEPS, tick_columns
 
-__all__ = ["Manifest", "Source", "read_manifest"]
+__all__ = ["Manifest", "Source", "manifest_bytes", "parse_manifest", "read_manifest"]
 
 _FORMAT: Final = "kf_widget ticks"
 _VERSION: Final = 1
@@ -80,14 +80,25 @@ def read_manifest(root: Path, what: str) -> Manifest | None:
     ------
     KfError : it is no manifest, damaged, or of a newer version.
     """
+    text = manifest_bytes(root, what)
+    return None if text is None else parse_manifest(text, root, what)
+
+
+def manifest_bytes(root: Path, what: str) -> bytes | None:
+    """The manifest of a folder, unread; None where there is none."""
     path = root / MANIFEST
     try:
         with path.open("rb") as file:
-            text = file.read(_MOST_BYTES)
+            return file.read(_MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise KfError(f"{what}: {path} could not be read: {error.strerror}.") from error
+
+
+def parse_manifest(text: bytes, root: Path, what: str) -> Manifest:
+    """What `manifest_bytes` says; raises as `read_manifest` does."""
+    path = root / MANIFEST
     try:
         body = json.loads(text)
     except ValueError:

@@ -67,18 +67,22 @@ def map_column(
     return np.frombuffer(mapped, dtype.newbyteorder("="))
 
 
-def _nodes(root: Path, folder: str, rows: int, has_volume: bool) -> tuple[Nodes, Nodes]:
-    """Blocks, mapped, and the levels above, which are a 64th of that, read in one sweep."""
+def _nodes(
+    root: Path, folder: str, rows: int, has_volume: bool, before: RangeIndex | None = None
+) -> tuple[Nodes, Nodes]:
+    """Blocks, mapped, and the levels above, which are a 64th of that, read in one sweep or kept."""
     counts = node_counts(rows)
-    above = [(level, count) for level, count in enumerate(counts, 1) if level > 1]
-    nodes = Nodes.room(sum(count for _, count in above), has_volume)
+    blocks = _level(root, folder, 1, counts[0], has_volume) if counts else Nodes.room(0, has_volume)
+    if before is not None and node_counts(len(before))[1:] == counts[1:]:
+        a = before.arrays
+        return blocks, Nodes(a.node_high, a.node_low, a.node_sum, a.node_first)
+    nodes = Nodes.room(sum(counts[1:]), has_volume)
     start = 0
-    for level, count in above:
+    for level, count in enumerate(counts[1:], 2):
         there = _level(root, folder, level, count, has_volume)
         for column, values in zip(nodes.part(start, start + count), there, strict=True):
             column[:] = values
         start += count
-    blocks = _level(root, folder, 1, counts[0], has_volume) if counts else Nodes.room(0, has_volume)
     return blocks, nodes
 
 
@@ -98,15 +102,16 @@ class StoredTicks(Ticks):
         return (_reopen, self._place)
 
 
-def map_ticks(root: Path, schema: Schema, rows: int) -> StoredTicks:
-    """The first rows of the columns, with their index; no levels."""
+def map_ticks(root: Path, schema: Schema, rows: int, before: StoredTicks | None = None) -> StoredTicks:
+    """The first rows of the columns, with their index; no levels. `before` holds fewer of them."""
     columns: dict[str, npt.NDArray[Any]] = {
         column.name: map_column(root, column.path(), column.dtype, rows) for column in tick_columns(schema)
     }
     time_ns, price, size = columns["time_ns"], columns["price"], columns.get("size")
     ticks = StoredTicks.from_columns(time_ns, price, size, columns.get("side"), schema.tz)
     assert isinstance(ticks, StoredTicks)
-    blocks, nodes = _nodes(root, "", rows, size is not None)
+    known = None if before is None else before.index
+    blocks, nodes = _nodes(root, "", rows, size is not None, known)
     ticks._index = RangeIndex.over(time_ns, price, price, price, price, size, blocks, nodes)
     return ticks
 
@@ -135,25 +140,32 @@ def map_bars(root: Path, name: str, schema: Schema, n_bars: int) -> Level:
     return Level(STEPS[name], bars, first_row)
 
 
-def open_snapshot(root: Path, manifest: Manifest) -> StoredTicks:
+def open_snapshot(root: Path, manifest: Manifest, before: StoredTicks | None = None) -> StoredTicks:
     """What a manifest counts. Reads no more than a 4,096th of it: 0.3 s of 10 billion rows.
+
+    Parameters
+    ----------
+    before : an earlier snapshot of the same store; what has not grown since is taken from it. Most commits
+        of a live market add no bar: 7 files are mapped then, not 23.
 
     Raises
     ------
     KfError : a file is missing or too short.
     """
-    ticks = map_ticks(root, manifest.schema, manifest.rows)
+    ticks = map_ticks(root, manifest.schema, manifest.rows, before)
     ticks._place = (str(root), manifest)
-    ticks.levels = {
-        STEPS[name]: map_bars(root, name, manifest.schema, count)
-        for name, count in manifest.bars.items()
-        if count
-    }
-    for name in manifest.bars:
-        level = ticks.levels.get(STEPS[name])
-        if level is not None and not 0 == level.first_row[0] < level.first_row[-1] <= manifest.rows:
+    levels: dict[int, Level] = {}
+    for name, count in manifest.bars.items():
+        level = None if before is None else before.levels.get(STEPS[name])
+        if level is None or len(level.bars) != count:
+            level = map_bars(root, name, manifest.schema, count) if count else None
+        if level is None:
+            continue
+        if not 0 == level.first_row[0] < level.first_row[-1] <= manifest.rows:
             path = root / FIRST_ROW.path(f"{name}/")
             raise KfError(f"open_ticks: {path} is damaged: it counts other rows. Restore it from a copy.")
+        levels[level.step_ns] = level
+    ticks.levels = levels
     return ticks
 
 

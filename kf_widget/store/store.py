@@ -17,7 +17,7 @@ from kf_widget.history.checks import check_sizes, iso
 from kf_widget.history.protocol import Floats, Int8s, Ints
 from kf_widget.sources.batch import Batch
 from kf_widget.store.layout import MANIFEST
-from kf_widget.store.manifest import Manifest, read_manifest
+from kf_widget.store.manifest import Manifest, manifest_bytes, parse_manifest
 from kf_widget.store.mapped import StoredTicks, open_snapshot
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class TickStore:
         self._lock = threading.RLock()
         self._writer: Writer | None = None
         self._closed = False
+        self._read: tuple[bytes, Manifest] | None = None
         self._shown = self._committed()
-        self._opened: StoredTicks | None = open_snapshot(self.path, self._shown)
+        self._opened = open_snapshot(self.path, self._shown)
         self._given = 0
 
     def __len__(self) -> int:
@@ -89,13 +90,15 @@ class TickStore:
         self.close()
 
     def _committed(self) -> Manifest:
-        manifest = read_manifest(self.path, "open_ticks")
-        if manifest is None:
+        text = manifest_bytes(self.path, "open_ticks")
+        if text is None:
             raise KfError(
                 f"open_ticks: path must be the folder of a tick store, got {self.path} without {MANIFEST}."
                 " Make one with ingest(source, path)."
             )
-        return manifest
+        if self._read is None or self._read[0] != text:
+            self._read = text, parse_manifest(text, self.path, "open_ticks")
+        return self._read[1]
 
     def refresh(self) -> bool:
         """Look for rows committed since; True where the next snapshot has more than the last given out."""
@@ -114,16 +117,14 @@ class TickStore:
     def _show(self, manifest: Manifest) -> None:
         if manifest.id != self._shown.id or manifest.rows < self._shown.rows:
             raise KfError(f"refresh: {self.path} was replaced by another store. Open it anew.")
-        if manifest.rows > self._shown.rows:
-            self._opened = None
         self._shown = manifest
 
     @property
     def _snapshot(self) -> StoredTicks:
         """The newest rows; mapped once somebody asks, so that an append need not."""
         with self._lock:
-            if self._opened is None:
-                self._opened = open_snapshot(self.path, self._shown)
+            if len(self._opened) < self._shown.rows:
+                self._opened = open_snapshot(self.path, self._shown, self._opened)
             return self._opened
 
     def append(

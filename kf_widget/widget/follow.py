@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 
-from kf_widget.history.protocol import Growing
+from kf_widget.history.protocol import Growing, History
 from kf_widget.widget.conductor import Conductor
 
 __all__ = ["Follower"]
@@ -28,7 +29,8 @@ class Follower:
     -----
     Looking costs the source a `refresh`, 25 times a second. Rows are taken in as they come; charts that are
     cut by the way prices took (Renko, point & figure, range bars) and by traded value take them in once a
-    second, because all their finished bars are copied. Only the newest snapshot is kept.
+    second, because all their finished bars are copied. The newest snapshot is kept and the one before it:
+    letting go of a store's unmaps its files, which would hold up a frame that is being drawn.
     """
 
     def __init__(self, source: Growing, conductor: Conductor) -> None:
@@ -37,6 +39,7 @@ class Follower:
         self._stop = threading.Event()
         self._grown_at = float("-inf")
         self._told = ""
+        self._held: deque[History] = deque(maxlen=2)
         self._thread = threading.Thread(target=self._run, name="kf-follow", daemon=True)
 
     def start(self) -> Follower:
@@ -59,6 +62,8 @@ class Follower:
         """Take in what there is now."""
         self.source.refresh()
         history = self.source.snapshot()
+        if not self._held or history is not self._held[-1]:
+            self._held.append(history)
         conductor, now = self._conductor, time.monotonic()
         if len(history) > len(conductor.subject.history) and now - self._grown_at >= conductor.growth_s:
             self._grown_at = now

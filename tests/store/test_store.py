@@ -110,6 +110,32 @@ def test_files_do_not_depend_on_the_cuts(
     assert files_of(root) == files_of(whole)
 
 
+def test_snapshots_share_what_has_not_grown(tmp_path: Path) -> None:
+    """A reader that follows sees, after each append, the index and levels that one opened anew sees."""
+    first, kept = N - 40_000, 0
+    begun = Ticks.from_columns(*(column[:first] for column in cut(TICKS, 0, first)), tz=TICKS.tz)
+    with ingest(Given(begun), tmp_path / "s", progress=False) as store, open_ticks(tmp_path / "s") as reader:
+        before = reader.snapshot()
+        done = first
+        while done < N:
+            stop = min(done + (1 if done % 2 else 3333), N)
+            store.append(table(TICKS, done, stop))
+            assert reader.refresh()
+            assert not reader.refresh() or len(reader.snapshot()) == stop
+            now, done = reader.snapshot(), stop
+            kept += now.levels[STEPS["1m"]] is before.levels[STEPS["1m"]]
+            fresh = open_ticks(tmp_path / "s").snapshot()
+            assert_index(now.index, fresh.index)
+            for step, level in fresh.levels.items():
+                assert now.levels[step].bars.close.tobytes() == level.bars.close.tobytes()
+                assert now.levels[step].first_row.tobytes() == level.first_row.tobytes()
+            before = now
+        assert_rows(before, TICKS)
+        assert_index(before.index, TICKS.index)
+        assert_levels(before, TICKS, ("1m", "1h", "1D"))
+    assert kept > 5, "most appends end no minute"
+
+
 def test_sparse_ticks_have_fewer_levels(tmp_path: Path) -> None:
     ticks = make_ticks(270_000, 5, gap_ns=30 * 10**9)  # two a minute
     with ingest(Given(ticks), tmp_path / "s", progress=False) as store:
