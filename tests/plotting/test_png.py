@@ -14,9 +14,38 @@ from kf_widget.plotting import render_ohlcv_chart
 from kf_widget.plotting.look import look_of
 from kf_widget.plotting.picture import origin_of
 from kf_widget.plotting.png import encode_png
+from kf_widget.plotting.png_rows import PLAIN, UP, lift_rows, pack_rows
 from tests.plotting.charts import bars, decoded
 
 SPEEDS = ("fast", "balanced", "best")
+
+
+def plain_rows(indices: np.ndarray, bits: int) -> np.ndarray:
+    """What `pack_rows` must write, bit by bit."""
+    height, width = indices.shape
+    each = np.unpackbits(indices.reshape(height, width, 1), axis=2)[:, :, 8 - bits :]
+    packed = np.packbits(each.reshape(height, width * bits), axis=1)
+    return np.concatenate((np.full((height, 1), PLAIN, np.uint8), packed), axis=1)
+
+
+@settings(max_examples=100)
+@given(
+    width=st.integers(1, 70),
+    height=st.integers(1, 9),
+    bits=st.sampled_from([1, 2, 4, 8]),
+    seed=st.integers(0, 1000),
+)
+def test_rows_are_those_of_the_reference(width: int, height: int, bits: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    indices = rng.integers(0, 1 << bits, (height, width)).astype(np.uint8)
+    rows = np.full((height, 1 + (width * bits + 7) // 8), 255, np.uint8)
+    pack_rows(indices, bits, rows)
+    expected = plain_rows(indices, bits)
+    np.testing.assert_array_equal(rows, expected)
+    lift_rows(rows)
+    expected[1:, 1:] = np.diff(expected[:, 1:].astype(np.int64), axis=0) & 255
+    expected[:, 0] = UP
+    np.testing.assert_array_equal(rows, expected)
 
 
 @settings(max_examples=60)
