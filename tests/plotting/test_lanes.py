@@ -1,0 +1,70 @@
+"""Pieces over threads: each is done once whatever their number, and a failure stops the rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kf_widget.plotting import lanes
+from kf_widget.plotting.lanes import over_lanes
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    n=st.integers(0, 200), step=st.integers(1, 40), workers=st.integers(1, 4), cores=st.integers(1, 4),
+    apart=st.booleans(), slow=st.integers(0, 199),
+)  # fmt: skip
+def test_each_is_done_once(n: int, step: int, workers: int, cores: int, apart: bool, slow: int) -> None:
+    done: list[tuple[int, int]] = []
+
+    def work(start: int, stop: int) -> None:
+        if start <= slow < stop:
+            time.sleep(0.001)  # the others take what is left
+        done.append((start, stop))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "thread_count", lambda: cores)
+        over_lanes(work, n, step, workers, apart=apart)
+    assert all(0 < stop - start <= step for start, stop in done)
+    assert sorted(k for start, stop in done for k in range(start, stop)) == list(range(n))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_failure_stops_the_rest(apart: bool, workers: int) -> None:
+    begun: list[int] = []
+
+    def work(start: int, stop: int) -> None:
+        begun.append(start)
+        raise ValueError(start)
+
+    with pytest.raises(ValueError, match=r"^\d+$"):
+        over_lanes(work, 1000, 1, workers, apart=apart)
+    assert len(begun) <= workers
+
+
+def test_threads_apart_begin_in_stretches_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=20)
+    firsts: dict[int, int] = {}
+
+    def work(start: int, stop: int) -> None:
+        if threading.get_ident() not in firsts:
+            firsts[threading.get_ident()] = start
+            both.wait()
+
+    def spread(lane: Callable[[int, int], None], pieces: list[tuple[int, int]]) -> None:
+        threads = [threading.Thread(target=lane, args=piece) for piece in pieces]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    monkeypatch.setattr(lanes, "thread_count", lambda: 2)
+    monkeypatch.setattr(lanes, "spread", spread)
+    over_lanes(work, 100, 5, 2, apart=True)
+    assert sorted(firsts.values()) == [0, 50]
