@@ -87,6 +87,8 @@ class _Unlocked:
 
 
 def _find(what: str, ohlc: Any, name: str) -> Any:
+    if type(ohlc) is dict and name in ohlc:
+        return ohlc[name]
     if hasattr(ohlc, "collect_schema") and hasattr(ohlc, "collect"):
         raise TypeError(f"{what}: ohlc must hold its columns, got a lazy table. Pass ohlc.collect().")
     if isinstance(ohlc, str | bytes) or not (isinstance(ohlc, Mapping) or hasattr(ohlc, "__getitem__")):

@@ -58,10 +58,9 @@ def write_whole(what: str, path: str, data: bytes) -> None:
             f"{what}: output_path must hold no NUL character, got {path!r}. Choose another name."
         )
     # No Path here: three of them would cost as much as encoding a small chart.
-    folder, name = os.path.split(path)
-    beside = f"{folder}{os.sep if folder else ''}.{name[:200]}.{os.getpid()}-{next(_count)}.part"
-    if _written_nameless(folder, path, beside, data):
+    if _written_nameless(path, data):
         return
+    beside = _beside(path)
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as error:
@@ -79,7 +78,13 @@ def write_whole(what: str, path: str, data: bytes) -> None:
         raise
 
 
-def _written_nameless(folder: str, path: str, beside: str, data: bytes) -> bool:
+def _beside(path: str) -> str:
+    """A name in the same folder that no other writer uses."""
+    folder, name = os.path.split(path)
+    return f"{folder}{os.sep if folder else ''}.{name[:200]}.{os.getpid()}-{next(_count)}.part"
+
+
+def _written_nameless(path: str, data: bytes) -> bool:
     """Write a file that has no name until it is linked; False where the system cannot.
 
     Threads that write into one folder wait for each other only while it gains a name: on ext4 two of them
@@ -89,7 +94,7 @@ def _written_nameless(folder: str, path: str, beside: str, data: bytes) -> bool:
     if not _NAMELESS:
         return False
     try:
-        handle = os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+        handle = os.open(os.path.dirname(path) or ".", os.O_WRONLY | _NAMELESS, 0o666)  # noqa: PTH120
     except OSError:
         return False
     try:
@@ -99,6 +104,7 @@ def _written_nameless(folder: str, path: str, beside: str, data: bytes) -> bool:
             # src_dir_fd is what makes Python follow the link in /proc.
             os.link(source, path, src_dir_fd=handle, follow_symlinks=True)
         except FileExistsError:
+            beside = _beside(path)
             os.link(source, beside, src_dir_fd=handle, follow_symlinks=True)
             try:
                 os.replace(beside, path)  # noqa: PTH105
@@ -113,9 +119,9 @@ def _written_nameless(folder: str, path: str, beside: str, data: bytes) -> bool:
 
 
 def _fill(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+    done = os.write(handle, data)
+    while done < len(data):
+        done += os.write(handle, memoryview(data)[done:])
 
 
 def _refused(what: str, path: str, error: OSError) -> KfError:

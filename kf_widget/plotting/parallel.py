@@ -6,19 +6,18 @@ import contextlib
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
-from pathlib import Path
 from typing import Any
 
-from kf_widget.errors import KfError, KfWarning
+from kf_widget.errors import KfWarning
 from kf_widget.plotting.batch import listed
 from kf_widget.plotting.encode import check_options
 from kf_widget.plotting.files import format_for
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import choose, look_of
 from kf_widget.plotting.pieces import Piece, Result, run_piece
-from kf_widget.plotting.record import RECORD, Record
+from kf_widget.plotting.places import Places, list_paths, runs
 from kf_widget.threads import thread_count
 
 __all__ = ["ChartError", "render_charts_parallel"]
@@ -92,8 +91,8 @@ def render_charts_parallel(
     look_of(**render)
     choose(_WHAT, "on_error", on_error, ("warn", "raise", "return"))
     usual = format_for(_WHAT, None, format)
-    given = None if output_paths is None else _paths(output_paths, len(charts))
-    paths = None if given is None else [os.fspath(path) for path in given]
+    given = None if output_paths is None else list_paths(_WHAT, output_paths, len(charts))
+    places = None if given is None else Places(_WHAT, given, usual, resume)
     options = {
         name: check_options(_WHAT, name, speed, quality, {})
         for name in ("webp", "png", "jpeg", "svg", "svgz")
@@ -107,16 +106,14 @@ def render_charts_parallel(
             )
         if num_workers is None:
             workers = getattr(executor, "_max_workers", None) or thread_count()
-    records = _records(paths) if paths is not None and resume else {}
     results: list[Any] = [None] * len(charts)
 
     def pieces() -> Iterator[Piece]:
         size = max(1, min(_LONGEST_PIECE, -(-len(charts) // (4 * workers))))
-        runs = _runs(paths, usual, len(charts), size)
-        for start, stop, name in runs:
+        for start, stop, name in runs(len(charts), size, usual if places is None else places.formats):
             yield Piece(
-                start, charts[start:stop], None if paths is None else paths[start:stop], render, name, speed,
-                options[name], _known(records, paths[start:stop]) if records and paths is not None else None,
+                start, charts[start:stop], None if places is None else places.paths[start:stop], render, name,
+                speed, options[name], None if places is None else places.known(start, stop),
             )  # fmt: skip
 
     with _bar(len(charts), progress) as tell:
@@ -128,7 +125,8 @@ def render_charts_parallel(
                     results[position] = ChartError(position, result.failures[place])
                 else:
                     results[position] = result.data[place] if given is None else given[position]
-            _note(records, piece, result)
+            if places is not None:
+                places.note(piece.first, result.made)
             tell(len(piece.datasets))
 
         if executor is None:
@@ -143,82 +141,6 @@ def render_charts_parallel(
             _over_executor(executor, pieces(), 2 * workers, take)
     _report([result for result in results if isinstance(result, ChartError)], len(charts), on_error)
     return results
-
-
-def _paths(output_paths: Iterable[Any], n: int) -> list[Any]:
-    if isinstance(output_paths, str | bytes | os.PathLike) or not isinstance(output_paths, Iterable):
-        raise TypeError(
-            f"{_WHAT}: output_paths must be a list of paths, one for each dataset, "
-            f"got {type(output_paths).__name__}."
-        )
-    given = list(output_paths)
-    for position, path in enumerate(given):
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"{_WHAT}: output_paths must be paths, got {type(path).__name__} at {position}.")
-    if len(given) != n:
-        raise ValueError(f"{_WHAT}: output_paths must be {n:,}, one for each dataset, got {len(given):,}.")
-    seen: dict[str, int] = {}
-    folders: set[str] = set()
-    for position, path in enumerate(given):
-        whole = os.path.abspath(path)  # noqa: PTH100  (a link is a place of its own)
-        if whole in seen:
-            raise ValueError(
-                f"{_WHAT}: output_paths must differ, got {os.fspath(path)!r} at {seen[whole]} and {position}."
-            )
-        seen[whole] = position
-        folder, name = os.path.split(whole)
-        folders.add(folder)
-        if name == RECORD:
-            raise ValueError(f"{_WHAT}: output_paths must not be {RECORD}, the batch's own record.")
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise KfError(f"{_WHAT}: cannot write into {folder!r}: it is no folder. Make it first.")
-    return given
-
-
-def _runs(paths: list[str] | None, usual: str, n: int, size: int) -> Iterator[tuple[int, int, str]]:
-    """Pieces of one format and at most `size` charts."""
-
-    def named(position: int) -> str:
-        if paths is None:
-            return usual
-        try:
-            return format_for(_WHAT, paths[position], None)
-        except ValueError:
-            return usual
-
-    start = 0
-    while start < n:
-        name, stop = named(start), start + 1
-        while stop < min(n, start + size) and named(stop) == name:
-            stop += 1
-        yield start, stop, name
-        start = stop
-
-
-def _records(paths: list[str]) -> dict[str, Record]:
-    return {folder: Record(folder) for folder in {os.path.split(path)[0] for path in paths}}
-
-
-def _known(records: dict[str, Record], paths: Sequence[str]) -> dict[str, tuple[str, str]]:
-    found = {}
-    for path in paths:
-        folder, name = os.path.split(path)
-        entry = records[folder].entries.get(name)
-        if entry is not None:
-            found[path] = entry
-    return found
-
-
-def _note(records: dict[str, Record], piece: Piece, result: Result) -> None:
-    if not result.made or piece.paths is None:
-        return
-    made: dict[str, dict[str, tuple[str, str]]] = {}
-    for place, entry in result.made.items():
-        folder, name = os.path.split(piece.paths[place])
-        made.setdefault(folder, {})[name] = entry
-    for folder, entries in made.items():
-        records[folder].add(entries)
 
 
 def _over_executor(executor: Executor, pieces: Iterator[Piece], ahead: int, take: Any) -> None:

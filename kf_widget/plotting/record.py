@@ -87,8 +87,8 @@ class Record:
 
     @staticmethod
     def _lines(entries: dict[str, tuple[str, str]]) -> bytes:
-        lines = (
-            json.dumps({"file": name, "from": source, "is": content})
+        # Three texts take less than half of the time of one mapping.
+        return "".join(
+            f'{{"file": {json.dumps(name)}, "from": {json.dumps(source)}, "is": {json.dumps(content)}}}\n'
             for name, (source, content) in entries.items()
-        )
-        return "".join(line + "\n" for line in lines).encode()
+        ).encode()

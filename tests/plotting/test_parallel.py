@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import warnings
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -223,6 +224,20 @@ def test_charts_with_axes_and_vectors_are_kept_too(tmp_path: Path, suffix: str, 
     assert all(now != then for now, then in zip(inodes(), second, strict=True))
 
 
+def test_a_record_holds_any_name(tmp_path: Path) -> None:
+    names = ['a "b".webp', "a\\b.webp", "a\nb.webp", "\u20ac.webp", "{}.webp"]
+    paths = [tmp_path / name for name in names]
+    charts = datasets(len(names))
+    (tmp_path / RECORD).write_text('{"file": "x", "from": "\\"y", "is": "z\\n"}\nnull\nnull\n')
+    render_charts_parallel(charts, paths, **SMALL)
+    before = stamps(tmp_path)
+    assert render_charts_parallel(charts, paths, **SMALL) == paths
+    assert stamps(tmp_path) == before
+    entries = [json.loads(line) for line in (tmp_path / RECORD).read_text().splitlines()]
+    assert entries[0] == {"file": "x", "from": '"y', "is": "z\n"}
+    assert {entry["file"] for entry in entries} == {"x", *names}
+
+
 def test_a_torn_or_foreign_record_is_no_harm(tmp_path: Path) -> None:
     charts = datasets(4)
     paths = [tmp_path / f"{k}.webp" for k in range(4)]
@@ -283,6 +298,10 @@ def test_a_long_batch_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> 
         ({"output_paths": ["a.webp", "./a.webp"]}, ValueError, "must differ, got './a.webp' at 0 and 1"),
         ({"output_paths": ["a.webp", 3]}, TypeError, "got int at 1"),
         ({"output_paths": ["a.webp", RECORD]}, ValueError, "own record"),
+        ({"output_paths": ["a.webp", f"x/../{RECORD}/."]}, ValueError, "own record"),
+        ({"output_paths": ["a.webp", "x/../a.webp"]}, ValueError, "must differ, got 'x/../a.webp' at 0"),
+        ({"output_paths": [".a.webp", "x/../.a.webp"]}, ValueError, "must differ, got 'x/../.a.webp' at 0"),
+        ({"output_paths": ["a", "a/x/.."]}, ValueError, "must differ, got 'a/x/..' at 0"),
         ({"output_paths": ["no/a.webp", "no/b.webp"]}, KfError, "it is no folder"),
         ({"num_workers": 0}, ValueError, "num_workers must be a whole number, 1 or more, or None"),
         ({"num_workers": "2"}, TypeError, "num_workers"),

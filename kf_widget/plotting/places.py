@@ -1,0 +1,136 @@
+"""Where the files of a batch go: their paths checked, their formats, and the records beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from kf_widget.errors import KfError
+from kf_widget.plotting.files import format_for
+from kf_widget.plotting.record import RECORD, Record
+
+__all__ = ["Places", "list_paths", "runs"]
+
+
+def list_paths(what: str, output_paths: Iterable[Any], n: int) -> list[Any]:
+    """The paths as they were given, one for each of `n` datasets.
+
+    Raises
+    ------
+    TypeError, ValueError : they are no list of paths, or not `n`.
+    """
+    if isinstance(output_paths, str | bytes | os.PathLike) or not isinstance(output_paths, Iterable):
+        raise TypeError(
+            f"{what}: output_paths must be a list of paths, one for each dataset, "
+            f"got {type(output_paths).__name__}."
+        )
+    given = list(output_paths)
+    for position, path in enumerate(given):
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{what}: output_paths must be paths, got {type(path).__name__} at {position}.")
+    if len(given) != n:
+        raise ValueError(f"{what}: output_paths must be {n:,}, one for each dataset, got {len(given):,}.")
+    return given
+
+
+class Places:
+    """Checked paths of a batch and the records of their folders.
+
+    All of this is done before the first chart, on one thread, so a path costs about two microseconds.
+
+    Attributes
+    ----------
+    paths : the paths as text
+    formats : the format of each, `usual` where its suffix names none
+
+    Raises
+    ------
+    ValueError : two paths name one file, or one is a batch's own record.
+    KfError : a folder is not there.
+    """
+
+    def __init__(self, what: str, given: list[Any], usual: str, resume: bool) -> None:
+        self.paths = [os.fspath(path) for path in given]
+        self._parts = [os.path.split(path) for path in self.paths]
+        self._check(what)
+        self.formats = self._formats_or(what, usual)
+        folders = {folder for folder, _ in self._parts}
+        self._records = {folder: Record(folder) for folder in folders} if resume else {}
+        self._fresh = not any(record.entries for record in self._records.values())
+
+    def _check(self, what: str) -> None:
+        homes: dict[str, str] = {}
+        seen: dict[str, int] = {}
+        for position, (folder, name) in enumerate(self._parts):
+            home = homes.get(folder)
+            if home is None:
+                # A link is a place of its own.
+                home = homes[folder] = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
+            whole = home + name
+            if (
+                name[:1] in "." or name[-1:] in ". "
+            ):  # what may stand for a folder, or loses its end on Windows
+                whole = os.path.abspath(self.paths[position])  # noqa: PTH100
+                folder, name = os.path.split(whole)
+                homes[folder] = os.path.join(folder, "")  # noqa: PTH118
+            if whole in seen:
+                raise ValueError(
+                    f"{what}: output_paths must differ, "
+                    f"got {self.paths[position]!r} at {seen[whole]} and {position}."
+                )
+            seen[whole] = position
+            if name == RECORD:
+                raise ValueError(f"{what}: output_paths must not be {RECORD}, the batch's own record.")
+        for home in homes.values():
+            if not Path(home).is_dir():
+                folder = os.path.dirname(home)  # noqa: PTH120
+                raise KfError(f"{what}: cannot write into {folder!r}: it is no folder. Make it first.")
+
+    def _formats_or(self, what: str, usual: str) -> list[str]:
+        seen: dict[str, str] = {}
+        formats = []
+        for path in self.paths:
+            suffix = os.path.splitext(path)[1]  # noqa: PTH122
+            if suffix not in seen:
+                try:
+                    seen[suffix] = format_for(what, path, None)
+                except ValueError:
+                    seen[suffix] = usual
+            formats.append(seen[suffix])
+        return formats
+
+    def known(self, start: int, stop: int) -> dict[str, tuple[str, str]] | None:
+        """What the records say of files `start` to `stop`, by path; None where no record is kept."""
+        if self._fresh:
+            return {} if self._records else None
+        found = {}
+        for path, (folder, name) in zip(self.paths[start:stop], self._parts[start:stop], strict=True):
+            entry = self._records[folder].entries.get(name)
+            if entry is not None:
+                found[path] = entry
+        return found
+
+    def note(self, first: int, made: dict[int, tuple[str, str]]) -> None:
+        """Record files that are in their place: what `Result.made` says, by place after `first`."""
+        by_folder: dict[str, dict[str, tuple[str, str]]] = {}
+        for place, entry in made.items():
+            folder, name = self._parts[first + place]
+            by_folder.setdefault(folder, {})[name] = entry
+        for folder, entries in by_folder.items():
+            self._records[folder].add(entries)
+
+
+def runs(n: int, size: int, formats: str | list[str]) -> Iterator[tuple[int, int, str]]:
+    """Pieces ``start, stop, format`` of ``[0, n)``: of one format, of at most `size`."""
+    start = 0
+    while start < n:
+        stop = min(n, start + size)
+        if isinstance(formats, str):
+            yield start, stop, formats
+        else:
+            name = formats[start]
+            stop = next((k for k in range(start + 1, stop) if formats[k] != name), stop)
+            yield start, stop, name
+        start = stop
