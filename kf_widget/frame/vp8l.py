@@ -13,25 +13,38 @@ import numpy as np
 
 from kf_widget.frame.vp8l_fast import FAST_WORK, encode_fast
 from kf_widget.frame.vp8l_pack import BAD_INDEX
-from kf_widget.frame.vp8l_space import Space, new_space, room_of
+from kf_widget.frame.vp8l_search import Effort
+from kf_widget.frame.vp8l_space import PLACE_BYTES, Space, new_space, room_of
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS
 from kf_widget.frame.vp8l_thorough import encode_thorough
 
 __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 
-_EFFORTS: dict[str, tuple[int, ...] | None] = {
-    # depth, neighbours, careful parses before sorting, parses after it, groups, tile, step, tile sizes
+_BALANCED = Effort(
+    depth=4,
+    deep=8,
+    neighbours=8,
+    rounds=1,
+    groups=4,
+    shift=5,
+    step=2,
+    shifts=2,
+    further=0,
+    deeper=0,
+    most=0,
+)
+_EFFORTS: dict[str, Effort | None] = {
     "fast": None,
-    "balanced": (8, 8, 1, 1, 4, 5, 2, 2),
-    "best": (16, 8, 1, 1, 6, 5, 2, 2),
+    "balanced": _BALANCED,
+    "best": _BALANCED._replace(further=1, deeper=64, most=6),
 }
 EFFORTS = tuple(_EFFORTS)
 """Names of the efforts, the quickest first."""
 
 _KEPT_BYTES = 1 << 26
 _FIRST_ROOM = 1 << 14
-_MOST_ROOM = 1 << 24
-"""Positions that the thorough kernel may keep, at 64 bytes each; a picture with more is no chart."""
+_MOST_ROOM = 1 << 23
+"""Positions that the thorough kernel may keep, at `PLACE_BYTES` each; a picture with more is no chart."""
 _local = threading.local()
 
 
@@ -58,7 +71,7 @@ class _Workspace:
             if self.space is None:
                 self.space = new_space(_FIRST_ROOM)
             size = encode_thorough(
-                indices, self.colours, n_colours, self.pixels, self.space, self.out, *options
+                indices, self.colours, n_colours, self.pixels, self.space, self.out, options
             )
         return size
 
@@ -77,7 +90,7 @@ class _Workspace:
             self.tokens = np.empty(_FIRST_ROOM, np.int64)
         if self.out.nbytes > _KEPT_BYTES:
             self.out = np.empty(1 << 17, np.uint8)
-        if self.space is not None and 64 * room_of(self.space) > _KEPT_BYTES:
+        if self.space is not None and PLACE_BYTES * room_of(self.space) > _KEPT_BYTES:
             self.space = None
 
 
@@ -139,7 +152,7 @@ def vp8l_ready(effort: str = "fast") -> bool:
         options = _EFFORTS[effort]
         tail: tuple[Any, ...] = (mine.tokens, mine.work, mine.out)
         if options is not None:
-            tail = (new_space(2), mine.out, *options)
+            tail = (new_space(2), mine.out, options)
         key = run._cache._index_key(tuple(map(typeof, head + tail)), run.targetctx.codegen())
         return key in run._cache._cache_file._load_index()
     except (AttributeError, OSError):

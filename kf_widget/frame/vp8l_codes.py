@@ -9,7 +9,7 @@ import numpy as np
 from kf_widget.frame.vp8l_bits import put
 from kf_widget.jit import part
 
-__all__ = ["SCRATCH", "canonical_codes", "code_lengths", "write_code"]
+__all__ = ["SCRATCH", "canonical_codes", "code_lengths", "write_code", "write_lengths"]
 
 _ALPHABET = 256 + 24
 _ORDER = np.array([17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], np.int64)
@@ -171,19 +171,29 @@ def _lengths_to_runs(lengths: Any, n: int, runs: Any) -> int:
 
 
 @part
-def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
-    """Build the prefix code for `counts` and write it down.
+def _shows_end(counted: int, unused: int) -> bool:
+    """Whether to say how many lengths follow, `counted` symbols of them, for `unused` zeros less."""
+    zeros = 4 * unused if unused <= 2 else (7 if unused <= 10 else 12)
+    wide = 2
+    while (counted - 2) >> wide:
+        wide += 2
+    return unused > 0 and 3 + wide < zeros
+
+
+@part
+def write_lengths(out: Any, bits: Any, used: int, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
+    """Write a prefix code down.
 
     Parameters
     ----------
     out, bits : the bit writer
-    counts : int64 (n,)
+    used : how many symbols have a length
     n : size of the alphabet as the decoder knows it
-    lengths, codes : int64 (n,), overwritten as by `code_lengths` and `canonical_codes`; a lone symbol
-        gets length 0, since the decoder reads no bits for it
+    lengths : int64 (n,), of a complete code; a lone symbol gets length 0, since the decoder reads no
+        bits for it
+    codes : int64 (n,), overwritten as by `canonical_codes`
     scratch : int64 (SCRATCH,)
     """
-    used = code_lengths(counts, n, 15, lengths, scratch[_KEYS:])
     first = 0
     last = 0
     for s in range(n):
@@ -211,6 +221,9 @@ def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: An
     meta_lengths = scratch[_META_LENGTHS:]
     meta_codes = scratch[_META_CODES:]
     count = _lengths_to_runs(lengths, last + 1, runs)
+    shows_end = _shows_end(count, n - 1 - last)
+    if not shows_end:
+        count = _lengths_to_runs(lengths, n, runs)
     for k in range(19):
         meta[k] = 0
     for i in range(count):
@@ -226,14 +239,14 @@ def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: An
     put(out, bits, (shown - 4) << 1, 5)
     for k in range(shown):
         put(out, bits, meta_lengths[_ORDER[k]], 3)
-    if last + 1 == n:
-        put(out, bits, 0, 1)
-    else:
+    if shows_end:
         wide = 2
         while (count - 2) >> wide:
             wide += 2
         put(out, bits, 1 | (((wide - 2) >> 1) << 1), 4)
         put(out, bits, count - 2, wide)
+    else:
+        put(out, bits, 0, 1)
     for i in range(count):
         symbol = runs[i] & 31
         put(out, bits, meta_codes[symbol] >> 4, meta_codes[symbol] & 15)
@@ -242,3 +255,17 @@ def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: An
     if used == 1:
         lengths[first] = 0
         codes[first] = 0
+
+
+@part
+def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
+    """Build the prefix code for `counts` and write it down.
+
+    Parameters
+    ----------
+    counts : int64 (n,), how often each symbol occurs
+    lengths : int64 (n,), overwritten
+    out, bits, n, codes, scratch : as `write_lengths` takes them
+    """
+    used = code_lengths(counts, n, 15, lengths, scratch[_KEYS:])
+    write_lengths(out, bits, used, n, lengths, codes, scratch)

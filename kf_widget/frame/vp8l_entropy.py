@@ -7,6 +7,7 @@ from typing import Any
 from kf_widget.frame.vp8l_bits import put
 from kf_widget.frame.vp8l_codes import write_code
 from kf_widget.frame.vp8l_matches import LONGEST
+from kf_widget.frame.vp8l_smooth import write_smooth_code
 from kf_widget.frame.vp8l_tokens import (
     DISTANCES,
     GREENS,
@@ -61,7 +62,7 @@ def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) 
 
 @part
 def write_groups(
-    out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, space: Any
+    out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, smooth: bool, space: Any
 ) -> Any:
     """Write the entropy image and all codes; how many bits the tokens will take.
 
@@ -69,6 +70,7 @@ def write_groups(
     ----------
     out : uint8 (n,), `HEAD` bytes from the bit writer's position on may be overwritten
     labels : uint8 (n_tiles,), group of each tile, rows of `across`
+    smooth : whether to look for codes that are short to write down, which takes five times as long
     space : ``space.greens`` and ``space.distances`` are read, codes and label buffers overwritten,
         ``space.bits`` is the bit writer
     """
@@ -84,10 +86,17 @@ def write_groups(
         distances = space.distances[group]
         green_codes = space.green_codes[group]
         distance_codes = space.distance_codes[group]
-        write_code(out, bits, greens, GREENS, space.lengths, green_codes, space.scratch)
-        for _ in range(3):
-            write_lone_code(out, bits, 0)
-        write_code(out, bits, distances, DISTANCES, space.lengths, distance_codes, space.scratch)
+        for side in range(2):
+            counts = greens if side == 0 else distances
+            codes = green_codes if side == 0 else distance_codes
+            if smooth:
+                write_smooth_code(
+                    out, bits, counts, counts.size, space.lengths, codes, space.evened, space.scratch
+                )
+            else:
+                write_code(out, bits, counts, counts.size, space.lengths, codes, space.scratch)
+            for _ in range(3 if side == 0 else 0):
+                write_lone_code(out, bits, 0)
         total += tokens_bits(greens, distances, green_codes, distance_codes)
     return total
 

@@ -140,7 +140,7 @@ def _settle(
         groups = _assign(tokens, count, n_tiles, groups, space, labels)
         model(tokens, count, labels, groups, space)
     start(space.bits, 0)
-    size = write_groups(out, labels, n_tiles, across, shift, groups, space)
+    size = write_groups(out, labels, n_tiles, across, shift, groups, False, space)
     return groups, size + 8 * space.bits[2] + space.bits[1]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kf_widget.frame.vp8l_links import HASH_BITS, LONG, SHORT, hash_long, link
 from kf_widget.frame.vp8l_matches import ABOVE, FARTHEST, LEFT, LONGEST, alike, distance_code, hash4
-from kf_widget.frame.vp8l_space import HASH_BITS, RING
+from kf_widget.frame.vp8l_space import RING
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS
 from kf_widget.frame.vp8l_tokens import LITERALS, copy_token, prefix_extra
 from kf_widget.frame.vp8l_words import trailing_zeros
@@ -20,7 +21,7 @@ BIT = 256
 """Costs are whole numbers of 1/256 bit."""
 
 _LONG_RUN = 64
-_LONGER_RUN = 512
+"""No close neighbour is tried where a run is that long already."""
 
 
 @part
@@ -50,7 +51,7 @@ def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: 
             costs[s] = cost + (BIT * prefix_extra(s - copies) if s >= copies else 0)
 
 
-@part
+@part(forceinline=True)
 def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: int) -> None:
     """Note a way to `position`, if it is the cheapest yet."""
     k = position & (RING - 1)
@@ -63,7 +64,7 @@ def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: 
     ring[2, k] = token
 
 
-@part
+@part(forceinline=True)
 def _next(marks: Any, position: int) -> Any:
     """The first position after `position` that has been reached."""
     at = position + 1
@@ -107,8 +108,10 @@ def parse(
     space: Any,
     neighbours: int,
     depth: int,
+    deep: int,
     slack: int,
     trim: int,
+    content: int,
     tokens: Any,
 ) -> int:
     """Cut the pixels into tokens so that the sum of their costs is small.
@@ -123,17 +126,18 @@ def parse(
     pixels : uint8 (n,), rows of `width`
     shift : 2**shift pixels are the side of a tile
     labels : uint8 (tiles,), whose costs hold in each tile
-    space : its costs are read; arena, ring, marks and table are overwritten
+    space : its costs are read; arena, ring, marks, table and links are overwritten
     neighbours : how many of ``space.near`` are tried
-    depth : how many earlier places with the same four pixels are tried
+    depth, deep : how many earlier places with the same `SHORT` and the same `LONG` pixels are tried
     slack : how much cheaper a farther position must have been reached for one to be passed over
     trim : near copies shorter by less than so many pixels are followed too
+    content : no earlier place is tried where a run is that long already
     tokens : int64 (m,), overwritten
 
     Returns
     -------
     int
-        How many tokens, or `SHORT_TOKENS`: n + 1 places always suffice.
+        How many tokens, or `SHORT_TOKENS`: n + 2 places always suffice.
     """
     n = pixels.size
     across = (width + (1 << shift) - 1) >> shift
@@ -141,11 +145,14 @@ def parse(
     ring = space.ring
     marks = space.marks
     table = space.table
+    links = space.links
     near = space.near
     room = tokens.size - 1
     marks[:] = 0
     table[:] = -1
     visited = 0
+    linked = 0
+    looked = 0
     at = 0
     cost = 0
     ahead = 0
@@ -166,7 +173,6 @@ def parse(
         visited += 1
         arena[0, here] = ring[1, k]
         arena[1, here] = ring[2, k]
-        arena[2, here] = at
         if at >= ahead:
             ahead = 0
         row = at // width
@@ -207,27 +213,32 @@ def parse(
                         if ahead == 0 or there < ahead_cost:
                             ahead = at + run
                             ahead_cost = there
-        if longest < _LONGER_RUN and most >= 4:
-            slot = hash4(pixels, at, HASH_BITS)
-            place = table[slot]
-            left = depth
-            while place >= 0 and left > 0:
-                left -= 1
-                back = at - arena[2, place]
-                if back > FARTHEST or longest >= most:
-                    break
-                if pixels[at + longest] == pixels[at + longest - back]:
-                    run = alike(pixels, at, at - back, most)
-                    if run > longest and run > 2:
-                        longest = run
-                        token = copy_token(run, distance_code(back, width))
-                        there = cost + greens[token & 511] + distances[(token >> 19) & 63]
-                        _reach(ring, marks, at + run, there, here, token)
-                        if ahead == 0 or there < ahead_cost:
-                            ahead = at + run
-                            ahead_cost = there
-                place = arena[3, place]
-            arena[3, here] = table[slot]
-            table[slot] = here
+        if longest < content and most >= SHORT:
+            linked = link(pixels, width, looked, at, table, links, linked)
+            if linked >= links.shape[0]:
+                return SHORT_TOKENS
+            for kind in range(1, 3):
+                if kind == 2 and most < LONG:
+                    continue
+                slot = hash4(pixels, at, HASH_BITS) if kind == 1 else hash_long(pixels, at)
+                place = np.int64(table[slot])
+                left = depth if kind == 1 else deep
+                while place >= 0 and left > 0:
+                    left -= 1
+                    back = at - links[place, 0]
+                    if back > FARTHEST or longest >= most:
+                        break
+                    if pixels[at + longest] == pixels[at + longest - back]:
+                        run = alike(pixels, at, at - back, most)
+                        if run > longest and run > 2:
+                            longest = run
+                            token = copy_token(run, distance_code(back, width))
+                            there = cost + greens[token & 511] + distances[(token >> 19) & 63]
+                            _reach(ring, marks, at + run, there, here, token)
+                            if ahead == 0 or there < ahead_cost:
+                                ahead = at + run
+                                ahead_cost = there
+                    place = np.int64(links[place, kind])
+            looked = at
         at = _next(marks, at)
     return _backtrack(ring, n, arena, tokens)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kf_widget.frame.vp8l_codes import SCRATCH
+from kf_widget.frame.vp8l_links import HASH_BITS
 from kf_widget.frame.vp8l_palette import PALETTE_WORK
 from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS
 
-__all__ = ["GROUPS", "HASH_BITS", "NEAR", "RING", "TILES", "Space", "new_space", "room_of"]
+__all__ = ["GROUPS", "NEAR", "PLACE_BYTES", "RING", "TILES", "Space", "new_space", "room_of"]
 
 GROUPS = 8
 """Most groups of codes that are tried."""
@@ -18,32 +19,36 @@ TILES = 2048
 """Most tiles of a picture."""
 RING = 8192
 """Positions that may be waiting at once: a power of two above the longest copy."""
-HASH_BITS = 14
 NEAR = 64
 """Most close neighbours that a copy is sought at."""
+PLACE_BYTES = 88
+"""Bytes of all buffers to a position."""
 
 
 class Space(NamedTuple):
     """Scratch arrays; all are overwritten by each frame, and none says anything before it.
 
-    tokens : int64 (3, m), those first found, those tried now, the best
+    tokens : int64 (4, m), those first found, those tried now, the best of one search, and of all
     tiles : int64 (m,), the tile that each token begins in
-    arena : int64 (4, m), for each position visited the one before, the token that led to it, itself,
-        and an earlier one of the same hash
+    arena : int64 (2, m), for each position visited the one before and the token that led to it
+    links : int32 (2 * m, 4), places that `parse` looks up, as `link` keeps them
     ring : int64 (3, RING), cost, last position and token of the positions ahead
     marks : uint64 (RING / 64,), which positions ahead have been reached
-    table : int64 (2**HASH_BITS,), the last position visited of each hash
+    table : int64 (2 * 2**HASH_BITS,), the last place of each hash, in ``links`` or of a scan
     near : int64 (NEAR, 2), distances of close neighbours and their distance codes
     greens, distances : int64 (GROUPS, GREENS), (GROUPS, DISTANCES), how often each symbol occurs
     green_costs, distance_costs : likewise, in 1/256 bit
     green_codes, distance_codes : likewise, finished codes
-    labels : uint8 (5, TILES), group of each tile: the best, one tried, and three of `cluster`
+    labels : uint8 (6, TILES), group of each tile: the best of one search, one tried, three of `cluster`,
+        and the best of all
     tile_counts : int32 (TILES, GREENS + DISTANCES), how often each symbol occurs in a tile
     tile_costs : int64 (TILES, GROUPS)
     own_costs, excess : int64 (TILES,), with codes of the tile's own, and what it costs above that
     label_tokens : int64 (TILES,), and label_counts, label_codes : int64 (2, GREENS)
     counts, palette, ranks : int64 (256,), as `rank_colours` uses them
-    lengths : int64 (GREENS,)
+    orders : int64 (7, 256), as `order_colours` uses them
+    lengths, evened : int64 (GREENS,)
+    found : int64 (2, 5), the best of one search and the best of all, as `vp8l_search` lists it
     bits : int64 (3,), state of the bit writer
     scratch : int64, of those who write codes and palette
     """
@@ -51,6 +56,7 @@ class Space(NamedTuple):
     tokens: Any
     tiles: Any
     arena: Any
+    links: Any
     ring: Any
     marks: Any
     table: Any
@@ -72,7 +78,10 @@ class Space(NamedTuple):
     counts: Any
     palette: Any
     ranks: Any
+    orders: Any
     lengths: Any
+    evened: Any
+    found: Any
     bits: Any
     scratch: Any
 
@@ -84,12 +93,13 @@ def new_space(room: int) -> Space:
         return np.zeros(shape, np.int64)
 
     return Space(
-        tokens=np.empty((3, room), np.int64),
+        tokens=np.empty((4, room), np.int64),
         tiles=np.empty(room, np.int64),
-        arena=np.empty((4, room), np.int64),
+        arena=np.empty((2, room), np.int64),
+        links=np.empty((2 * room, 4), np.int32),
         ring=whole(3, RING),
         marks=np.zeros(RING // 64, np.uint64),
-        table=whole(1 << HASH_BITS),
+        table=whole(2 << HASH_BITS),
         near=whole(NEAR, 2),
         greens=whole(GROUPS, GREENS),
         distances=whole(GROUPS, DISTANCES),
@@ -97,7 +107,7 @@ def new_space(room: int) -> Space:
         distance_costs=whole(GROUPS, DISTANCES),
         green_codes=whole(GROUPS, GREENS),
         distance_codes=whole(GROUPS, DISTANCES),
-        labels=np.zeros((5, TILES), np.uint8),
+        labels=np.zeros((6, TILES), np.uint8),
         tile_counts=np.zeros((TILES, GREENS + DISTANCES), np.int32),
         tile_costs=whole(TILES, GROUPS),
         own_costs=whole(TILES),
@@ -108,7 +118,10 @@ def new_space(room: int) -> Space:
         counts=whole(LITERALS),
         palette=whole(LITERALS),
         ranks=whole(LITERALS),
+        orders=whole(7, LITERALS),
         lengths=whole(GREENS),
+        evened=whole(GREENS),
+        found=whole(2, 5),
         bits=whole(3),
         scratch=whole(SCRATCH + PALETTE_WORK),
     )

@@ -4,190 +4,104 @@ from __future__ import annotations
 
 from typing import Any
 
-from kf_widget.frame.vp8l_entropy import write_group_tokens, write_groups
-from kf_widget.frame.vp8l_fast import scan
-from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
-from kf_widget.frame.vp8l_matches import STEPS
+from kf_widget.frame.vp8l_entropy import write_group_tokens
+from kf_widget.frame.vp8l_order import order_colours
 from kf_widget.frame.vp8l_pack import BAD_INDEX, pack, packed_width, per_byte, rank_colours
-from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
-from kf_widget.frame.vp8l_space import NEAR
-from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS, finish_file, start_file
+from kf_widget.frame.vp8l_search import glance, lay_out, search
+from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS, finish_file
 from kf_widget.jit import kernel, part
 
 __all__ = ["encode_thorough"]
 
-_FEW = 3200
-_VERY_FEW = 800
-"""Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
-_SPARSE = 250
-"""Where a token stands for more pixels than this, a copy is sought at many more places."""
-_SPARSE_SHIFTS = 4
-"""Of such pictures tiles of so many sizes are tried."""
-_SPARSEST = 1200
-"""As `_SPARSE`, and then at four times as many places again."""
-_QUICK_DEPTH = 8
-_QUICK_NEIGHBOURS = 4
+_SMALL = 1 << 17
+"""Pictures of fewer pixels are also tried with one pixel to a byte, however few colours they have."""
+_UNPACKED = 17
+"""Fewest colours of a palette that has one pixel to a byte."""
 
 
 @part
-def _fill_near(width: int, most: int, near: Any) -> int:
-    """Distances of the closest neighbours past the one above and the one to the left."""
-    count = 0
-    for i in range(2, most + 2):
-        back = STEPS[i, 0] + STEPS[i, 1] * width
-        if back > 1 and back != width:
-            near[count, 0] = back
-            near[count, 1] = i + 1
-            count += 1
-    return count
-
-
-@part
-def _rank_pixels(indices: Any, colours: Any, n_colours: int, space: Any, pixels: Any) -> int:
-    """Write the pixels as they are coded; how many colours occur, or `BAD_INDEX`."""
+def _rank_colours(indices: Any, colours: Any, n_colours: int, space: Any, out: Any) -> int:
+    """Number the colours that occur; how many they are, or `BAD_INDEX`."""
     flat = indices.reshape(indices.size)
     counts = space.counts
-    ranks = space.ranks
     counts[:] = 0
     for i in range(flat.size):
         counts[flat[i]] = 1
-    used = rank_colours(colours, n_colours, counts, True, space.palette, ranks)
+    used = rank_colours(colours, n_colours, counts, True, space.palette, space.ranks)
     if used > 0:
-        for i in range(flat.size):
-            pixels[i] = ranks[flat[i]]
-        if per_byte(used) > 1:
-            pack(pixels[: flat.size], indices.shape[1], used, pixels)
+        order_colours(space.palette, used, space.ranks, space.orders, out, space.bits, space.scratch)
     return used
+
+
+@part
+def _code_pixels(indices: Any, shown: int, used: int, ranks: Any, pixels: Any) -> Any:
+    """Write the pixels as they are coded for a palette of `shown` colours; those bytes."""
+    height, width = indices.shape
+    flat = indices.reshape(indices.size)
+    for i in range(flat.size):
+        pixels[i] = ranks[flat[i]]
+    if per_byte(shown) > 1:
+        pack(pixels[: flat.size], width, used, pixels)
+    return pixels[: height * packed_width(width, shown)]
 
 
 @kernel
 def encode_thorough(
-    indices: Any,
-    colours: Any,
-    n_colours: int,
-    pixels: Any,
-    space: Any,
-    out: Any,
-    depth: int,
-    neighbours: int,
-    before: int,
-    after: int,
-    groups: int,
-    shift: int,
-    step: int,
-    shifts: int,
+    indices: Any, colours: Any, n_colours: int, pixels: Any, space: Any, out: Any, effort: Any
 ) -> int:
     """Encode an indexed image as a small WebP file.
-
-    The pixels are cut with the costs of a quick scan, searching little, and again with the costs that
-    gave; then tiles are sorted into groups of codes, and the pixels cut again with the costs of their
-    groups, for as long as that makes the file smaller.
 
     Parameters
     ----------
     indices, colours, n_colours, pixels, out : as `encode_fast` takes them
     space : `Space`, scratch
-    depth, neighbours : at how many far and near places a copy is sought
-    before, after : how often the pixels are cut so before the tiles are sorted, where the tokens are
-        few, and at most after it
-    groups : most groups of codes, up to `GROUPS`
-    shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all,
-        one where the tokens are many
+    effort : `Effort`
 
     Returns
     -------
     int
         As `encode_fast`.
+
+    Notes
+    -----
+    Pixels of 16 colours or fewer are packed. A small picture is looked at unpacked, too: its palette is
+    hardly longer, and glyphs and lines repeat wherever they lie.
     """
     height, width = indices.shape
-    used = _rank_pixels(indices, colours, n_colours, space, pixels)
-    if used < 0:
-        return BAD_INDEX
     if out.size < HEAD:
         return -HEAD
-    across = packed_width(width, used)
-    coded = pixels[: height * across]
-    near = _fill_near(across, neighbours, space.near)
-
-    first = space.tokens[0]
-    trial = space.tokens[1]
-    held = space.tokens[2]
-    labels = space.labels[0]
-    tried = space.labels[1]
-    space.greens[0] = 0
-    space.distances[0] = 0
-    if scan(coded, across, first, space.greens[0], space.distances[0], space.table) < 0:
-        return SHORT_TOKENS
-    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
-    labels[:] = 0
-    large = tile_shift(across, height, 9)
-    slack, trim, seeds, widest = 0, 1, 1, 4 * depth
-    count = parse(
-        coded, across, large, labels, space, min(near, _QUICK_NEIGHBOURS), _QUICK_DEPTH, slack, trim, first
-    )
-    if count < _VERY_FEW:
-        depth, slack, trim, seeds = 2 * depth, 4 * BIT, 3, 8
-    elif count < _FEW or count * 2 * _SPARSE < coded.size:
-        depth, slack, trim, seeds = 2 * depth, 2 * BIT, 3, 2
-    if count >= _FEW:
-        before, shifts = 0, 1
-    if count * _SPARSE < coded.size:
-        depth = 4 * widest if count * _SPARSEST < coded.size else widest
-        near = _fill_near(across, NEAR - 2, space.near)
-        step, shifts = 1, _SPARSE_SHIFTS
-    for turn in range(1 + before):
-        if turn > 0:
-            count = parse(coded, across, large, labels, space, near, depth, slack, trim, first)
+    used = _rank_colours(indices, colours, n_colours, space, out)
+    if used < 0:
+        return BAD_INDEX
+    few = per_byte(used) > 1
+    chosen = used if few else max(used, _UNPACKED)
+    shown = chosen
+    count = 0
+    least = 1 << 62
+    # The last turn is for the choice of the others.
+    for turn in range(0 if few and indices.size < _SMALL else 2, 3):
+        if turn < 2:
+            shown = _UNPACKED if turn == 0 else used
+        elif shown == chosen and least < 1 << 62:
+            continue
+        else:
+            shown = chosen
+        coded = _code_pixels(indices, shown, used, space.ranks, pixels)
+        count, bits = glance(coded, width, height, shown, space, out)
         if count < 0:
             return SHORT_TOKENS
-        tile_tokens(first, count, across, large, space.tiles)
-        model(first, count, labels, 1, space)
-
-    least = 1 << 62
-    groups_held = 1
-    shift_held = large
-    count_held = count
-    for turn in range(shifts + 1):
-        last = turn == shifts
-        size = shift_held if last else tile_shift(across, height, shift) + turn * step
-        if size > 9:
-            continue
-        wide = tiles_across(across, size)
-        n_tiles = wide * tiles_across(height, size)
-        tile_tokens(first, count, across, size, space.tiles)
-        if not last:
-            tried[:] = 0
-            n, bits = cluster(first, count, n_tiles, wide, size, 1, groups, seeds, space, tried, out)
-            if bits < least:
-                least, groups_held, shift_held, count_held = bits, n, size, count
-                labels[:] = tried
-                held[:count] = first[:count]
-            continue
-        n = groups_held
-        tried[:] = labels
-        model(first, count, tried, n, space)
-        for _ in range(after):
-            again = parse(coded, across, size, tried, space, near, depth, slack, trim, trial)
-            if again < 0:
-                return SHORT_TOKENS
-            tile_tokens(trial, again, across, size, space.tiles)
-            n, bits = cluster(trial, again, n_tiles, wide, size, n, groups, seeds, space, tried, out)
-            if bits >= least:
-                break
-            least, groups_held, shift_held, count_held = bits, n, size, again
-            labels[:] = tried
-            held[:again] = trial[:again]
-
-    shown = used if per_byte(used) > 1 else max(used, 17)
-    start_file(out, space.bits, width, height, space.palette, used, shown, space.scratch)
-    wide = tiles_across(across, shift_held)
-    n_tiles = wide * tiles_across(height, shift_held)
-    tile_tokens(held, count_held, across, shift_held, space.tiles)
-    model(held, count_held, labels, groups_held, space)
-    bits = write_groups(out, labels, n_tiles, wide, shift_held, groups_held, space)
+        if bits < least:
+            least = bits
+            chosen = shown
+    coded = pixels[: height * packed_width(width, chosen)]
+    if search(coded, width, height, used, chosen, count, effort, space, out) < 0:
+        return SHORT_TOKENS
+    tokens = space.tokens[3]
+    labels = space.labels[5]
+    bits = lay_out(width, height, used, tokens, labels, space.found[1], space, out)
     needed = space.bits[2] + 32 + (bits >> 3)
     if needed > out.size:
         return -max(needed, HEAD)
-    write_group_tokens(out, held, count_held, labels, space)
-    size_bytes: int = finish_file(out, space.bits)
-    return size_bytes
+    write_group_tokens(out, tokens, space.found[1, 3], labels, space)
+    size: int = finish_file(out, space.bits)
+    return size

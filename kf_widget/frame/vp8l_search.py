@@ -1,0 +1,258 @@
+"""The search for the tokens and the groups of codes that make a picture's file small."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kf_widget.frame.vp8l_bits import start
+from kf_widget.frame.vp8l_entropy import write_groups
+from kf_widget.frame.vp8l_fast import scan
+from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
+from kf_widget.frame.vp8l_matches import STEPS
+from kf_widget.frame.vp8l_pack import packed_width
+from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
+from kf_widget.frame.vp8l_space import NEAR
+from kf_widget.frame.vp8l_stream import SHORT_TOKENS, start_file
+from kf_widget.jit import part
+
+__all__ = ["Effort", "glance", "lay_out", "search"]
+
+_BITS = 0
+_GROUPS = 1
+_SHIFT = 2
+_COUNT = 3
+_SHOWN = 4
+"""What ``space.found`` lists: bits, groups, power of the tiles' side, tokens, colours of the palette."""
+
+_FEW = 3200
+_VERY_FEW = 800
+"""Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
+_SPARSE = 250
+"""Where a token stands for more pixels than this, a copy is sought at many more places."""
+_SPARSE_SHIFTS = 4
+"""Of such pictures tiles of so many sizes are tried."""
+_SPARSEST = 1200
+"""As `_SPARSE`, and then at four times as many places again."""
+_QUICK_DEPTH = 2
+_QUICK_DEEP = 8
+_QUICK_NEIGHBOURS = 4
+_CONTENT = 64
+_NEVER_CONTENT = 512
+
+
+class Effort(NamedTuple):
+    """How much is searched.
+
+    depth, deep, neighbours : at how many earlier places of few and of many pixels, and at how many close
+        ones a copy is sought
+    rounds : how often at most the pixels are cut with the costs of their groups
+    groups : most groups of codes, up to `GROUPS`
+    shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all,
+        one where the tokens are many
+    further, deeper, most : how often the pixels are cut once more when all that is done, where the
+        tokens are few, `deep` then, and most groups; so a greater effort never makes a larger file
+    """
+
+    depth: int
+    deep: int
+    neighbours: int
+    rounds: int
+    groups: int
+    shift: int
+    step: int
+    shifts: int
+    further: int
+    deeper: int
+    most: int
+
+
+@part
+def _fill_near(width: int, most: int, near: Any) -> int:
+    """Distances of the closest neighbours past the one above and the one to the left."""
+    count = 0
+    for i in range(2, most + 2):
+        back = STEPS[i, 0] + STEPS[i, 1] * width
+        if back > 1 and back != width:
+            near[count, 0] = back
+            near[count, 1] = i + 1
+            count += 1
+    return count
+
+
+@part
+def lay_out(
+    width: int, height: int, used: int, tokens: Any, labels: Any, found: Any, space: Any, out: Any
+) -> Any:
+    """Write all that comes before the tokens; how many bits those will take.
+
+    Parameters
+    ----------
+    used : how many colours ``space.palette`` has
+    tokens, labels, found : rows of ``space``
+    """
+    for k in range(used):
+        space.orders[0, k] = space.palette[k]
+    start_file(out, space.bits, width, height, space.orders[0], used, found[_SHOWN], space.scratch)
+    across = packed_width(width, found[_SHOWN])
+    shift = found[_SHIFT]
+    wide = tiles_across(across, shift)
+    tile_tokens(tokens, found[_COUNT], across, shift, space.tiles)
+    model(tokens, found[_COUNT], labels, found[_GROUPS], space)
+    n_tiles = wide * tiles_across(height, shift)
+    return write_groups(out, labels, n_tiles, wide, shift, found[_GROUPS], True, space)
+
+
+@part
+def _keep_less(width: int, height: int, used: int, space: Any, out: Any) -> None:
+    """Keep what one search found where its file is the smallest yet."""
+    found = space.found[0]
+    bits = lay_out(width, height, used, space.tokens[2], space.labels[0], found, space, out)
+    bits += 8 * space.bits[2] + space.bits[1]
+    if bits < space.found[1, _BITS]:
+        count = found[_COUNT]
+        space.tokens[3, :count] = space.tokens[2, :count]
+        space.labels[5] = space.labels[0]
+        space.found[1] = found
+        space.found[1, _BITS] = bits
+
+
+@part
+def _sort(
+    tokens: Any,
+    count: int,
+    across: int,
+    height: int,
+    shift: int,
+    groups: int,
+    most: int,
+    seeds: int,
+    space: Any,
+    out: Any,
+) -> None:
+    """Sort the tiles into groups, from ``space.labels[1]`` on; note what was found where it is better."""
+    wide = tiles_across(across, shift)
+    n_tiles = wide * tiles_across(height, shift)
+    labels = space.labels[1]
+    tile_tokens(tokens, count, across, shift, space.tiles)
+    groups, bits = cluster(tokens, count, n_tiles, wide, shift, groups, most, seeds, space, labels, out)
+    found = space.found[0]
+    if bits < found[_BITS]:
+        found[_BITS] = bits
+        found[_GROUPS] = groups
+        found[_SHIFT] = shift
+        found[_COUNT] = count
+        space.labels[0] = labels
+        space.tokens[2, :count] = tokens[:count]
+
+
+@part
+def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: Any) -> Any:
+    """Cut the pixels with the costs of a quick scan, searching little.
+
+    Parameters
+    ----------
+    pixels : uint8 (height * packed_width(width, shown),)
+    shown : how many colours the file's palette will have
+    out : uint8 (HEAD,), scratch
+
+    Returns
+    -------
+    (int, int)
+        How many tokens, in ``space.tokens[0]``, or `SHORT_TOKENS`; and bits with one group of codes.
+        Their counts and costs are left as those of the first group.
+    """
+    across = packed_width(width, shown)
+    tokens = space.tokens[0]
+    labels = space.labels[1]
+    space.greens[0] = 0
+    space.distances[0] = 0
+    if scan(pixels, across, tokens, space.greens[0], space.distances[0], space.table) < 0:
+        return SHORT_TOKENS, 0
+    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
+    labels[:] = 0
+    large = tile_shift(across, height, 9)
+    near = _fill_near(across, _QUICK_NEIGHBOURS, space.near)
+    count = parse(
+        pixels, across, large, labels, space, near, _QUICK_DEPTH, _QUICK_DEEP, 0, 1, _CONTENT, tokens
+    )
+    if count < 0:
+        return SHORT_TOKENS, 0
+    tile_tokens(tokens, count, across, large, space.tiles)
+    model(tokens, count, labels, 1, space)
+    start(space.bits, 0)
+    bits = write_groups(out, labels, 1, 1, large, 1, False, space)
+    return count, bits + 8 * space.bits[2] + space.bits[1]
+
+
+@part
+def search(
+    pixels: Any, width: int, height: int, used: int, shown: int, count: int, effort: Any, space: Any, out: Any
+) -> int:
+    """Look for the smallest file of a picture after a `glance` at it; what is found is in the third
+    row of ``space.tokens``, ``labels`` and ``found``.
+
+    Tiles are sorted into groups of codes, and the pixels cut again with the costs of their groups, for
+    as long as that makes the file smaller.
+
+    Parameters
+    ----------
+    pixels, width, height, shown, space, out : as `glance` took them
+    used : how many colours ``space.palette`` has
+    count : how many tokens it found
+
+    Returns
+    -------
+    int
+        0, or `SHORT_TOKENS`.
+    """
+    across = packed_width(width, shown)
+    trial = space.tokens[1]
+    tried = space.labels[1]
+    found = space.found[0]
+    found[_BITS] = 1 << 62
+    found[_SHOWN] = shown
+    space.found[1, _BITS] = 1 << 62
+    near = _fill_near(across, effort.neighbours, space.near)
+    few = count < _FEW
+    slack, trim, seeds, content = 0, 1, 1, _CONTENT
+    depth, deep, step, shifts = effort.depth, effort.deep, effort.step, effort.shifts
+    if count < _VERY_FEW:
+        depth, deep, slack, trim, seeds, content = 2 * depth, 2 * deep, 4 * BIT, 3, 8, _NEVER_CONTENT
+    elif few or count * 2 * _SPARSE < pixels.size:
+        depth, deep, slack, trim, seeds, content = 2 * depth, 2 * deep, 2 * BIT, 3, 2, _NEVER_CONTENT
+    if not few:
+        shifts = 1
+    if count * _SPARSE < pixels.size:
+        depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
+        near = _fill_near(across, NEAR - 2, space.near)
+        step, shifts = 1, _SPARSE_SHIFTS
+
+    smallest = tile_shift(across, height, effort.shift)
+    for turn in range(shifts):
+        shift = smallest + turn * step
+        if turn == 0 or shift <= 9:
+            tried[:] = 0
+            _sort(space.tokens[0], count, across, height, shift, 1, effort.groups, seeds, space, out)
+    most = effort.groups
+    for turn in range(effort.rounds + effort.further):
+        if turn == effort.rounds:
+            _keep_less(width, height, used, space, out)
+            most = effort.most
+            deep = max(deep, effort.deeper)
+        bits = found[_BITS]
+        shift = found[_SHIFT]
+        tried[:] = space.labels[0]
+        tile_tokens(space.tokens[2], found[_COUNT], across, shift, space.tiles)
+        model(space.tokens[2], found[_COUNT], tried, found[_GROUPS], space)
+        if turn < effort.rounds or few:
+            count = parse(pixels, across, shift, tried, space, near, depth, deep, slack, trim, content, trial)
+            if count < 0:
+                return SHORT_TOKENS
+        else:
+            count = found[_COUNT]
+            trial[:count] = space.tokens[2, :count]
+        _sort(trial, count, across, height, shift, found[_GROUPS], most, seeds, space, out)
+        if found[_BITS] == bits and turn >= effort.rounds:
+            break
+    _keep_less(width, height, used, space, out)
+    return 0
