@@ -33,6 +33,14 @@ _SPARSE_SHIFTS = 4
 """Of such pictures tiles of so many sizes are tried."""
 _SPARSEST = 1200
 """As `_SPARSE`, and then at four times as many places again."""
+_MANY = 20000
+"""Pictures of more tokens are done when tiles are sorted for the last time."""
+_FAR_SYMBOL = 14
+"""From this distance symbol on a copy comes from afar."""
+_REPEATS = 0.3
+"""Where a larger share of copies comes from afar, as where glyphs repeat, farther places are sought."""
+_MORE_REPEATS = 8
+_REPEATS_GROUPS = 6
 _QUICK_DEPTH = 2
 _QUICK_DEEP = 8
 _QUICK_NEIGHBOURS = 4
@@ -146,6 +154,18 @@ def _sort(
 
 
 @part
+def _repeats(distances: Any) -> bool:
+    """Whether a picture repeats itself, by how often the symbols of its distances occur."""
+    far = 0
+    total = 0
+    for s in range(distances.size):
+        total += distances[s]
+        if s >= _FAR_SYMBOL:
+            far += distances[s]
+    return far > _REPEATS * total
+
+
+@part
 def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: Any) -> Any:
     """Cut the pixels with the costs of a quick scan, searching little.
 
@@ -214,6 +234,7 @@ def search(
     space.found[1, _BITS] = 1 << 62
     near = _fill_near(across, effort.neighbours, space.near)
     few = count < _FEW
+    rounds, most = effort.rounds, effort.groups
     slack, trim, seeds, content = 0, 1, 1, _CONTENT
     depth, deep, step, shifts = effort.depth, effort.deep, effort.step, effort.shifts
     if count < _VERY_FEW:
@@ -226,25 +247,31 @@ def search(
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)
         step, shifts = 1, _SPARSE_SHIFTS
+    repeats = _repeats(space.distances[0])
+    if repeats:
+        rounds, slack, trim, content = rounds + 1, max(slack, 2 * BIT), 5, _NEVER_CONTENT
+        deep *= _MORE_REPEATS
+        most = max(most, _REPEATS_GROUPS)
 
     smallest = tile_shift(across, height, effort.shift)
     for turn in range(shifts):
         shift = smallest + turn * step
         if turn == 0 or shift <= 9:
             tried[:] = 0
-            _sort(space.tokens[0], count, across, height, shift, 1, effort.groups, seeds, space, out)
-    most = effort.groups
-    for turn in range(effort.rounds + effort.further):
-        if turn == effort.rounds:
+            _sort(space.tokens[0], count, across, height, shift, 1, most, seeds, space, out)
+    for turn in range(rounds + effort.further):
+        if turn == rounds:
             _keep_less(width, height, used, space, out)
-            most = effort.most
+            if count > _MANY:
+                return 0
+            most = max(most, effort.most)
             deep = max(deep, effort.deeper)
         bits = found[_BITS]
         shift = found[_SHIFT]
         tried[:] = space.labels[0]
         tile_tokens(space.tokens[2], found[_COUNT], across, shift, space.tiles)
         model(space.tokens[2], found[_COUNT], tried, found[_GROUPS], space)
-        if turn < effort.rounds or few:
+        if turn < rounds or repeats or 2 * count < _FEW:
             count = parse(pixels, across, shift, tried, space, near, depth, deep, slack, trim, content, trial)
             if count < 0:
                 return SHORT_TOKENS
@@ -252,7 +279,7 @@ def search(
             count = found[_COUNT]
             trial[:count] = space.tokens[2, :count]
         _sort(trial, count, across, height, shift, found[_GROUPS], most, seeds, space, out)
-        if found[_BITS] == bits and turn >= effort.rounds:
+        if found[_BITS] == bits and turn >= rounds:
             break
     _keep_less(width, height, used, space, out)
     return 0
