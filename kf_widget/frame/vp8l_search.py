@@ -251,6 +251,7 @@ def search(
     if repeats:
         rounds, slack, trim, content = rounds + 1, max(slack, 2 * BIT), 5, _NEVER_CONTENT
         deep *= _MORE_REPEATS
+        near = _fill_near(across, NEAR - 2, space.near)
         most = max(most, _REPEATS_GROUPS)
 
     smallest = tile_shift(across, height, effort.shift)

@@ -153,7 +153,9 @@ def test_any_indexed_image(height, width, n, seed, noise, alpha):
         # Repeat a piece elsewhere, so that far copies are taken.
         rows, columns = max(height // 2, 1), max(width // 3, 1)
         indices[-rows:, -columns:] = indices[:rows, :columns]
-    assert_identical(indices, palette(n, seed, alpha))
+    colours = palette(n, seed, alpha)
+    assert_identical(indices, colours)
+    assert len(encode_webp(indices, colours, "best")) <= len(encode_webp(indices, colours, "balanced"))
 
 
 def test_same_arguments_give_the_same_bytes():
