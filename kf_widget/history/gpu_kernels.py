@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import TIME, segment_of, stretch
-from kf_widget.history.scan_kernels import bar_stop
+from kf_widget.history.mark_kernels import bar_stop
 from kf_widget.jit import kernel
 
 __all__ = ["fill_bar_rows", "fill_stretches"]

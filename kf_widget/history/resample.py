@@ -13,7 +13,8 @@ from kf_widget.history.choices import choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
 from kf_widget.history.joined import Part, joined_for
-from kf_widget.history.scan_kernels import Scratch, count_bars, scan_bars, scan_edges
+from kf_widget.history.mark_kernels import mark_bars
+from kf_widget.history.scan_kernels import Scratch, scan_bars, scan_edges
 from kf_widget.threads import split, spread
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["BACKENDS", "bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
 
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 
 BACKENDS: Final = ("auto", "cpu", "gpu")
 _BAR_GRAIN: Final = 4096
@@ -211,8 +213,8 @@ def _scan_rows(history: History, edges: Ints) -> BarColumns:
 def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
     """Bars of time in one pass over the rows.
 
-    The bars are counted first: that reads the times alone, and it is cheaper than growing or moving
-    results whose number only the pass itself would tell.
+    The bars are marked and counted first: that reads the times alone, and it is cheaper than growing or
+    moving results whose number only the pass itself would tell.
     """
     columns = _inputs(history)
     time_ns = columns[0]
@@ -223,12 +225,21 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
         begins = floor_time(timeframe, zone, time_ns[[start for start, _ in pieces]])
         firsts = np.unique(np.searchsorted(time_ns, begins)).tolist()
         pieces = list(pairwise([*firsts, len(time_ns)]))
-    counts = spread(lambda start, stop: int(count_bars(*rule, time_ns, start, stop)), pieces)
-    bar_of = dict(zip((start for start, _ in pieces), accumulate(counts, initial=0), strict=False))
-    out = _empty(sum(counts))
-    spread(
-        lambda start, stop: scan_bars(*rule, columns, start, stop, out, bar_of[start], Scratch.room()), pieces
-    )
+
+    def mark(start: int, stop: int) -> tuple[Words, int]:
+        marks = np.empty(-(-(stop - start) // 64), np.uint64)
+        return marks, int(mark_bars(*rule, time_ns, start, stop, marks))
+
+    marked = spread(mark, pieces)
+    bar_of = accumulate((n_bars for _, n_bars in marked), initial=0)
+    todo = {start: (marks, bar) for (start, _), (marks, _), bar in zip(pieces, marked, bar_of, strict=False)}
+    out = _empty(sum(n_bars for _, n_bars in marked))
+
+    def scan(start: int, stop: int) -> None:
+        marks, bar = todo.pop(start)
+        scan_bars(*rule, columns, marks, start, stop, out, bar, Scratch.room())
+
+    spread(scan, pieces)
     return out
 
 

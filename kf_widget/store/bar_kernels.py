@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.history.scan_kernels import bar_stop
+from kf_widget.history.mark_kernels import bar_stop
 from kf_widget.jit import kernel
 
 __all__ = ["count_buckets", "list_buckets"]
