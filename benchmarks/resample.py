@@ -10,6 +10,10 @@ with the better of what it could have done on the same history.
 
 The memory's speed is that of a plain sum over 2 GiB by all cores. Bytes read are time, price and size of
 each row once, though the scan reads the times twice; bytes written are seven columns of 8 bytes a bar.
+The *bare* time is what the same memory takes without any work: the three columns summed, and columns for as
+many bars filled, in memory as new as the scan's. It is the scan's floor, as bars are few or many; a second
+history, a month at some 50 ticks a second, shows the scan where a bar has many rows.
+
 Polars and pandas make the same bars of 1e8 ticks. Writes benchmarks/results/resample.json and .md.
 """
 
@@ -23,21 +27,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.gpu import BAR_BYTES, peers_of, random_ticks, read_bandwidth
+from benchmarks.gpu import BAR_BYTES, peers_of, random_ticks, read_bandwidth, seconds
 from benchmarks.machine import RESULTS, facts, markdown_table, save
 from kf_widget.history.autotune import run_autotune
+from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.choices import Choices, adopt
+from kf_widget.history.index import frozen
 from kf_widget.history.resample import bars_of, index_columns, scan_columns
+from kf_widget.history.sample import sample_ticks
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
-from kf_widget.threads import thread_count
+from kf_widget.jit import kernel
+from kf_widget.threads import split, spread, thread_count
 
 TIMEFRAMES = ("1s", "1m", "1h", "1D", "100t", "500v")
+MEMORY = ("1s", "1m", "1h")
 ROW_BYTES = 20
 PEERS_AT = 100_000_000
+DENSE_YEARS = 0.1
 SLOW_S = 1.0
 """A way that takes longer is timed once: it is no match for the others."""
 
@@ -71,12 +84,97 @@ def main() -> None:
             results["cases"].append(row)
             print({key: float(f"{value:.3g}") if key != "timeframe" else value for key, value in row.items()})
             sys.stdout.flush()
+        if n == PEERS_AT:
+            results["memory"] = [against_memory(history, text, results["read_bytes_s"]) for text in MEMORY]
         del history
         gc.collect()
+        if n == PEERS_AT:
+            history = dense_ticks(n)
+            results["memory"] += [against_memory(history, text, results["read_bytes_s"]) for text in MEMORY]
+            del history
+            gc.collect()
     save("resample", results)
     text = tables(results)
     (RESULTS / "resample.md").write_text(text)
     print(text)
+
+
+def dense_ticks(n: int) -> Ticks:
+    """As many trades in some five weeks: of 1e8, 50 a second while the market is open."""
+    made = sample_ticks(n, years=DENSE_YEARS * n / PEERS_AT)
+    return Ticks.from_columns(made.time_ns, made.price, np.asarray(made.size, np.float32), tz="UTC")
+
+
+@kernel(fastmath=True)
+def read_columns(
+    time_ns: npt.NDArray[np.int64],
+    price: npt.NDArray[np.float64],
+    size: npt.NDArray[Any],
+    start: int,
+    stop: int,
+) -> Any:
+    """Sum rows ``[start, stop)`` of three columns, a block of 512 rows after another."""
+    times, prices, sizes = 0, 0.0, size[start] - size[start]
+    while start < stop:
+        after = min(start + 512, stop)
+        for i in range(start, after):
+            times += time_ns[i]
+        for i in range(start, after):
+            prices += price[i]
+        for i in range(start, after):
+            sizes += size[i]
+        start = after
+    return times + prices + sizes
+
+
+@kernel
+def fill_columns(out: Any, start: int, stop: int) -> None:
+    """Fill bars ``[start, stop)`` of all columns, a block of 128 bars after another."""
+    time_ns, open, high, low, close, volume, counts = out
+    while start < stop:
+        after = min(start + 128, stop)
+        for column in (open, high, low, close, volume):
+            for i in range(start, after):
+                column[i] = 1.0
+        for column in (time_ns, counts):
+            for i in range(start, after):
+                column[i] = 1
+        start = after
+
+
+def against_memory(history: Ticks, text: str, read_bytes_s: float) -> dict[str, Any]:
+    """Median seconds of a scan beside those of bare reading and writing, and the shares of memory speed."""
+    timeframe, zone, n = Timeframe.parse(text), Zone.of("UTC"), len(history)
+    columns = tuple(map(frozen, (history.time_ns, history.price, np.asarray(history.size))))
+    rows = split(0, n, grain=1 << 17)
+
+    def scan() -> int:
+        return len(bars_of(history, timeframe, zone, scan_columns(history, timeframe, zone)))
+
+    def read() -> None:
+        spread(lambda start, stop: read_columns(*columns, start, stop), rows)
+
+    n_bars = scan()
+    bars = split(0, n_bars, grain=1 << 14)
+
+    def write() -> None:
+        out = BarColumns.room(n_bars)
+        spread(lambda start, stop: fill_columns(out, start, stop), bars)
+
+    read()
+    write()
+    scan_s, read_s, write_s = (seconds(work, 9) for work in (scan, read, write))
+    return {
+        "timeframe": text,
+        "bars": n_bars,
+        "ticks_a_bar": n / n_bars,
+        "scan_s": scan_s,
+        "bare_read_s": read_s,
+        "bare_write_s": write_s,
+        "read_share": ROW_BYTES * n / scan_s / read_bytes_s,
+        "moved_share": (ROW_BYTES * n + BAR_BYTES * n_bars) / scan_s / read_bytes_s,
+        "bare_over_scan": (read_s + write_s) / scan_s,
+    }
 
 
 def case(
@@ -195,6 +293,28 @@ def tables(results: dict[str, Any]) -> str:
             for timeframe, row in last.items()
         ],
     )
+    if "memory" in results:
+        text += "\n" + markdown_table(
+            (
+                f"{_power(PEERS_AT)} ticks: the scan and the memory",
+                "ticks a bar",
+                "scan ms",
+                "bare read ms",
+                "bare write ms",
+                "share read",
+                "share moved",
+                "bare over scan",
+            ),
+            [
+                (
+                    f"{row['timeframe']}, {row['bars']:,} bars",
+                    f"{row['ticks_a_bar']:,.1f}",
+                    *(f"{row[key] * 1e3:,.3g}" for key in ("scan_s", "bare_read_s", "bare_write_s")),
+                    *(f"{row[key]:.0%}" for key in ("read_share", "moved_share", "bare_over_scan")),
+                )
+                for row in results["memory"]
+            ],
+        )
     for row in cases:
         if "polars_s" in row or "pandas_s" in row:
             peers = {"kf_widget, scan": row["scan_s"]}
