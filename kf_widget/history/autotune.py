@@ -25,15 +25,16 @@ from kf_widget.threads import split, spread, thread_count
 __all__ = ["Autotuned", "gpu_info", "run_autotune"]
 
 _ROWS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
-_ROWS_PER_BAR: Final = (4, 24, 64, 192, 1024, 65_536)
+_ROWS_PER_BAR: Final = (4, 24, 64, 112, 192, 1024, 65_536)
 _GRAIN_ROWS: Final = (100_000, 300_000, 1_000_000)
 _GRAINS: Final = (1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 20)
 _SECOND: Final = 1_000_000_000
-_BUDGET_S: Final = 0.4
+_BUDGET_S: Final = 0.2
 _SLOW_S: Final = 1.0
 _MANY_THREADS: Final = 8
 # Ticks, bars and an index of a size, with as much again to work in.
 _BYTES_PER_ROW: Final = 120
+_OF_ROWS: Final = ("index_rows", "scan_rows")
 _LABELS: Final = {
     "index": "CPU index",
     "scan": "CPU scan",
@@ -112,17 +113,20 @@ def run_autotune(
         adopt(Choices())
         found = replace(Choices(), scan_grain=_best_grain(zone, second))
         adopt(found)
-        ways = [*_LABELS] if info.usable else ["index", "scan"]
+        ways = [*_LABELS, *_OF_ROWS] if info.usable else ["index", "scan", *_OF_ROWS]
         seconds: dict[str, list[list[float]]] = {way: [] for way in ("build", *ways)}
         for n_rows in sizes:
             for table in seconds.values():
                 table.append([])
             for per_bar in lengths:
                 history = _even_ticks(n_rows, per_bar)
-                seconds["build"][-1].append(_median(lambda h=history: _index_of(h)))  # type: ignore[misc]
+                seconds["build"][-1].append(_least(lambda h=history: _index_of(h)))  # type: ignore[misc]
                 assert len(history.index) == n_rows  # built outside the timer
+                ticks = Timeframe.parse(f"{per_bar}t")
                 for way in ways:
-                    seconds[way][-1].append(_median(_work(way, history, second, zone)))
+                    timeframe = ticks if way in _OF_ROWS else second
+                    work = _work(way.removesuffix("_rows"), history, timeframe, zone)
+                    seconds[way][-1].append(_least(work))
                 del history
                 gc.collect()
     except BaseException:
@@ -190,7 +194,7 @@ def _best_grain(zone: Zone, timeframe: Timeframe) -> int:
         taken = {}
         for grain in _GRAINS:
             adopt(replace(Choices(), scan_grain=grain))
-            taken[grain] = _median(lambda h=history: scan_columns(h, timeframe, zone))  # type: ignore[misc]
+            taken[grain] = _least(lambda h=history: scan_columns(h, timeframe, zone))  # type: ignore[misc]
         for grain in _GRAINS:
             ratios[grain].append(taken[grain] / taken[usual])
     sound = {grain: statistics.geometric_mean(r) for grain, r in ratios.items() if max(r) < 1.05}
@@ -198,15 +202,18 @@ def _best_grain(zone: Zone, timeframe: Timeframe) -> int:
     return best if sound[best] < 0.95 else usual
 
 
-def _median(work: Callable[[], Any]) -> float:
-    """Median seconds of up to fifteen runs after a first one, which compiles; of a slow one, of fewer."""
+def _least(work: Callable[[], Any]) -> float:
+    """Least seconds of up to a hundred runs after a first one, which compiles; of a slow one, of fewer.
+
+    Many short runs outlast a moment in which the machine is busy elsewhere.
+    """
     work()
     taken: list[float] = []
-    while len(taken) < 15 and sum(taken) < _BUDGET_S + _SLOW_S * (len(taken) < 3):
+    while len(taken) < 100 and sum(taken) < _BUDGET_S + _SLOW_S * (len(taken) < 3):
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+    return min(taken)
 
 
 def _duration(seconds: float) -> str:

@@ -22,14 +22,11 @@ __all__ = ["Choices", "adopt", "choices", "choices_path", "forget", "save_choice
 Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
-_FORMAT: Final = 2  # 1 was measured on a scan and an index that are slower than today's
+_FORMAT: Final = 3  # 1 and 2 were measured on scans that are slower than today's
 # Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and
-# where they come from memory. To build an index first takes no longer than a scan for long bars of as many
-# rows as fit in a cache and are worth threads; elsewhere it takes a tenth to a half longer.
+# where they come from memory. To build an index first takes longer than a scan, whatever the bars.
 _INDEX_ROWS: Final = 24
-_INDEX_ROWS_FAR: Final = 36
-_BUILD_ROWS: Final = 1024
-_THREADS_ROWS: Final = 1 << 19
+_INDEX_ROWS_FAR: Final = 80
 _NEAR_ROWS: Final = 1 << 21
 _KEPT: Final = 1024
 _DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
@@ -42,9 +39,10 @@ class Choices:
     Attributes
     ----------
     rows, rows_per_bar : the sizes tried, increasing
-    seconds : for each way ("index", "scan", "gpu", "resident", which is the GPU on columns that it already
-        holds, and "build", which is an index that is not there yet), one list of seconds for each of `rows`,
-        over `rows_per_bar`; empty where untuned
+    seconds : for each way, one list of seconds for each of `rows`, over `rows_per_bar`; empty where untuned.
+        The ways are "index" and "scan", the same of bars of ticks as "index_rows" and "scan_rows", "gpu",
+        "resident", which is the GPU on columns that it already holds, and "build", which is an index that is
+        not there yet
     scan_grain : fewest rows worth a piece of their own
     gpu : name of the GPU measured, "" without one
     """
@@ -55,7 +53,9 @@ class Choices:
     scan_grain: int = 1 << 17
     gpu: str = ""
 
-    def way(self, n_rows: int, n_bars: int, *, indexed: bool = True, gpu: bool = True) -> Way:
+    def way(
+        self, n_rows: int, n_bars: int, *, indexed: bool = True, gpu: bool = True, by_time: bool = True
+    ) -> Way:
         """The fastest way to make that many bars.
 
         Parameters
@@ -63,28 +63,37 @@ class Choices:
         n_bars : how many there will be, or an upper bound; no bar is made of no row.
         indexed : whether the history's index is there; if not, the index way pays for it.
         gpu : whether the GPU may be chosen; it is where it was measured and still is in the machine.
+        by_time : whether the index must look up the rows of the bars' times, or is given the rows.
         """
         if not self.seconds:
-            near = n_rows <= _NEAR_ROWS
-            shortest = (_INDEX_ROWS if near else _INDEX_ROWS_FAR) if indexed else _BUILD_ROWS
-            return "index" if n_bars * shortest <= n_rows and not self.only_scan(n_rows, indexed) else "scan"
-        found = self._found.get((n_rows, n_bars, indexed))
+            shortest = _INDEX_ROWS if n_rows <= _NEAR_ROWS else _INDEX_ROWS_FAR
+            return "index" if indexed and n_bars * shortest <= n_rows else "scan"
+        key = (n_rows, n_bars, indexed, by_time)
+        found = self._found.get(key)
         if found is None:
-            found = self._fastest(n_rows, n_bars, indexed)
+            found = self._fastest(*key)
             if len(self._found) >= _KEPT:
                 self._found.clear()
-            self._found[n_rows, n_bars, indexed] = found
+            self._found[key] = found
         on_cpu, anywhere = found
         return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
 
-    def only_scan(self, n_rows: int, indexed: bool) -> bool:
+    def only_scan(self, indexed: bool) -> bool:
         """Whether the scan is the way whatever the bars, so that nobody need count them."""
-        return not (self.seconds or indexed or _THREADS_ROWS <= n_rows <= _NEAR_ROWS)
+        return not indexed and self._never_builds
 
-    def _fastest(self, n_rows: int, n_bars: int, indexed: bool) -> tuple[Way, Way]:
+    @cached_property
+    def _never_builds(self) -> bool:
+        """Whether the scan beats an index that must be built first, and there is no GPU, at every size."""
+        tables = (self.seconds.get(way, []) for way in ("build", "index", "scan"))
+        cells = (cell for rows in zip(*tables, strict=True) for cell in zip(*rows, strict=True))
+        return "gpu" not in self.seconds and all(build + index > scan for build, index, scan in cells)
+
+    def _fastest(self, n_rows: int, n_bars: int, indexed: bool, by_time: bool) -> tuple[Way, Way]:
         """The fastest way on the CPU, and the fastest of all."""
         at = self._place(n_rows, n_rows / min(max(n_bars, 1), n_rows))
-        index, scan = self._seconds("index", at), self._seconds("scan", at)
+        rows = "" if by_time or "index_rows" not in self.seconds else "_rows"
+        index, scan = self._seconds(f"index{rows}", at), self._seconds(f"scan{rows}", at)
         if not indexed:
             index = _DOUBT * (index + self._seconds("build", at))
         on_cpu: Way = "index" if index < scan else "scan"
@@ -92,7 +101,7 @@ class Choices:
         return on_cpu, "gpu" if faster else on_cpu
 
     @cached_property
-    def _found(self) -> dict[tuple[int, int, bool], tuple[Way, Way]]:
+    def _found(self) -> dict[tuple[int, int, bool, bool], tuple[Way, Way]]:
         """What was decided before, for a history that is resampled again."""
         return {}
 

@@ -97,13 +97,13 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
             return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
     edges = None if timeframe.by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
-    if known.only_scan(n_rows, indexed):  # to count the bars would be a twentieth of a small scan
+    if known.only_scan(indexed):  # to count the bars would be a twentieth of a small scan
         return scan_columns(history, timeframe, zone, edges)
     if edges is None:
         n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
     else:
         n_bars = len(edges) - 1
-    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu)
+    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu, by_time=edges is None)
     if way == "gpu":
         from kf_widget.history.gpu import gpu_columns
 

@@ -137,18 +137,36 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
     assert math.isclose(MEASURED.expected("scan", 1_000_000, 1), 1e-1)
 
 
-def test_untuned_the_index_makes_longer_bars_and_is_built_where_that_is_no_dearer() -> None:
+def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> None:
     usual = Choices()
     assert usual.way(1_000_000, 1_000_000 // 24) == "index"
     assert usual.way(1_000_000, 1_000_000 // 23) == "scan"
-    assert usual.way(100_000_000, 100_000_000 // 36) == "index"
-    assert usual.way(100_000_000, 100_000_000 // 35) == "scan"
-    assert usual.way(1_000_000, 976, indexed=False) == "index"
-    assert usual.way(1_000_000, 977, indexed=False) == "scan"
-    for n_rows in (1, 10_000, 100_000, 10_000_000, 100_000_000):
+    assert usual.way(100_000_000, 100_000_000 // 80) == "index"
+    assert usual.way(100_000_000, 100_000_000 // 79) == "scan"
+    assert usual.only_scan(indexed=False)
+    assert not usual.only_scan(indexed=True)
+    for n_rows in (1, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000):
         assert usual.way(n_rows, 1, indexed=False) == "scan"
-        assert usual.only_scan(n_rows, False)
         assert usual.way(n_rows, 2 * n_rows) == "scan"
+
+
+def test_nobody_counts_bars_where_a_build_was_never_worth_it() -> None:
+    assert not MEASURED.only_scan(indexed=False)
+    slow_build = MEASURED.seconds | {"build": [[1.0, 1.0], [1.0, 1.0]]}
+    slow = Choices(**{**vars_of(MEASURED), "seconds": slow_build})
+    assert slow.only_scan(indexed=False)
+    assert not slow.only_scan(indexed=True)
+    gpu = Choices(**{**vars_of(MEASURED), "seconds": slow_build | {"gpu": slow_build["scan"]}})
+    assert not gpu.only_scan(indexed=False)
+
+
+def test_bars_of_ticks_are_chosen_by_their_own_seconds() -> None:
+    quick = [[1e-9, 1e-9], [1e-9, 1e-9]]
+    rows = MEASURED.seconds | {"index_rows": quick, "scan_rows": MEASURED.seconds["scan"]}
+    known = Choices(**{**vars_of(MEASURED), "seconds": rows})
+    assert known.way(100_000, 100_000) == "scan"
+    assert known.way(100_000, 100_000, by_time=False) == "index"
+    assert MEASURED.way(100_000, 100_000, by_time=False) == "scan"
 
 
 def test_tuned_the_way_is_the_fastest_of_what_was_measured() -> None:
@@ -224,7 +242,7 @@ def test_autotune_measures_saves_and_tells() -> None:
     for i, rows in enumerate((2000, 50_000)):  # the choice is the fastest of what was measured
         for j, per_bar in enumerate((2, 500)):
             tables = found.choices.seconds.items()
-            seconds = {way: table[i][j] for way, table in tables if way not in ("resident", "build")}
+            seconds = {way: table[i][j] for way, table in tables if way in ("index", "scan", "gpu")}
             best = found.choices.way(rows, rows // per_bar)
             assert seconds[best] <= 1.001 * min(seconds.values())
     assert run_autotune(rows=[2000], rows_per_bar=[2], save=False).path is None

@@ -16,7 +16,8 @@ from tree_reference import tree_sum
 from kf_widget.history import resample as ways
 from kf_widget.history.bars import Bars
 from kf_widget.history.choices import Choices
-from kf_widget.history.edges import floor_time, row_edges
+from kf_widget.history.edges import calendar_rule, floor_time, row_edges
+from kf_widget.history.mark_kernels import mark_bars
 from kf_widget.history.protocol import History
 from kf_widget.history.resample import resample
 from kf_widget.history.ticks import Ticks
@@ -218,7 +219,7 @@ def test_bars_of_years(way: str, text: str) -> None:
     assert_same(columns_of(resample(history, timeframe, zone)), expected_bars(history, timeframe, zone))
 
 
-@pytest.mark.parametrize("longest", [1, 2, 9, 20, 70])
+@pytest.mark.parametrize("longest", [1, 2, 9, 20, 70, 150])
 @pytest.mark.parametrize("size_type", [np.float64, np.float32, None])
 def test_bars_of_few_rows_in_blocks(longest: int, size_type: type | None) -> None:
     """Lengths around the eight rows reduced in one go, over groups of 64, blocks and midnights.
@@ -234,6 +235,60 @@ def test_bars_of_few_rows_in_blocks(longest: int, size_type: type | None) -> Non
     history = Ticks.from_columns(time_ns, price, size)
     zone = Zone.of("Europe/London")
     for text in ("1s", "7s", "3t", "17t"):
+        timeframe = Timeframe.parse(text)
+        one, other = (make(history, timeframe, zone) for make in (ways.scan_columns, ways.index_columns))
+        for name, mine, theirs in zip(COLUMNS, one, other, strict=True):
+            np.testing.assert_array_equal(mine, theirs, err_msg=name)
+
+
+@pytest.mark.parametrize("size_type", [np.float64, np.float32, None])
+def test_bars_of_any_length_wherever_the_history_ends(size_type: type | None) -> None:
+    """Wide reads stop short of the end: histories that end at every row of two groups of 64."""
+    rng = np.random.default_rng(3)
+    lengths = rng.choice([1, 3, 8, 9, 16, 17, 63, 64, 65, 130, 600, 5000], 60)
+    time_ns = np.repeat(np.arange(60) * SECOND - 20 * SECOND, lengths)
+    price = np.round(100 + rng.normal(0, 5, len(time_ns)), 2)
+    size = None if size_type is None else (rng.random(len(time_ns)) * 1e3).astype(size_type)
+    for n in range(len(time_ns) - 130, len(time_ns) + 1):
+        history = Ticks.from_columns(
+            time_ns[:n].copy(), price[:n].copy(), None if size is None else size[:n].copy()
+        )
+        zone, timeframe = Zone.of("UTC"), Timeframe.parse("1s")
+        one, other = (make(history, timeframe, zone) for make in (ways.scan_columns, ways.index_columns))
+        for name, mine, theirs in zip(COLUMNS, one, other, strict=True):
+            np.testing.assert_array_equal(mine, theirs, err_msg=name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_marks_are_the_first_rows_of_bars(data: st.DataObject) -> None:
+    """Dense and empty hours, days of an offset change, pieces that begin anywhere."""
+    zone = Zone.of(data.draw(st.sampled_from(["UTC", "America/New_York", "Australia/Lord_Howe"])))
+    timeframe = Timeframe.parse(data.draw(st.sampled_from(["1s", "7s", "1m", "1h", "1D", "1M", "90D"])))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    scales = rng.choice([0, 1_000, SECOND // 8, SECOND, 60 * SECOND, 7200 * SECOND], 20)
+    steps = np.concatenate([rng.integers(0, scale + 1, rng.integers(1, 700)) for scale in scales])
+    time_ns = np.cumsum(steps) + data.draw(st.sampled_from([-(10**18), 0, 1_604_188_800 * SECOND]))
+    firsts = np.unique(floor_time(timeframe, zone, time_ns), return_index=True)[1]
+    start = int(data.draw(st.sampled_from(firsts.tolist())))
+    stop = int(data.draw(st.sampled_from([*firsts[firsts > start].tolist(), len(time_ns)])))
+    rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
+    marks = np.full(-(-(stop - start) // 64), 2**64 - 1, np.uint64)
+    n_bars = mark_bars(*rule, time_ns, start, stop, marks)
+    found = np.flatnonzero(np.unpackbits(marks.view(np.uint8), bitorder="little")) + start
+    assert found.tolist() == firsts[(firsts >= start) & (firsts < stop)].tolist()
+    assert n_bars == len(found)
+
+
+def test_merged_bars_read_each_of_their_columns() -> None:
+    rng = np.random.default_rng(8)
+    n = 5000
+    open, close = rng.normal(100, 5, (2, n))
+    high, low = np.maximum(open, close) + rng.random(n), np.minimum(open, close) - rng.random(n)
+    minutes = np.cumsum(rng.integers(1, 9, n)) * 60 * SECOND
+    history = Bars.from_columns(minutes, open, high, low, close, rng.random(n))
+    zone = Zone.of("UTC")
+    for text in ("5m", "15m", "1h", "1D", "9t"):
         timeframe = Timeframe.parse(text)
         one, other = (make(history, timeframe, zone) for make in (ways.scan_columns, ways.index_columns))
         for name, mine, theirs in zip(COLUMNS, one, other, strict=True):
