@@ -164,7 +164,7 @@ def _cut_bits(typingctx: Any, time_ns: Any, row: Any, before: Any, start: Any, i
             last = here
         while len(parts) > 1:
             width = range(2 * parts[0].type.count)
-            parts = [_picked(builder, *parts[k : k + 2], width) for k in range(0, len(parts), 2)]
+            parts = [_picked(builder, parts[k], parts[k + 1], width) for k in range(0, len(parts), 2)]
         return builder.bitcast(parts[0], _WORD)
 
     return types.uint64(time_ns, types.int64, types.int64, types.int64, types.float64), codegen
