@@ -34,7 +34,7 @@ _SPARSE_SHIFTS = 4
 _SPARSEST = 1200
 """As `_SPARSE`, and then at four times as many places again."""
 _MANY = 20000
-"""Pictures of more tokens are done when tiles are sorted for the last time."""
+"""Pictures of more tokens are searched little, and are done when tiles are sorted for the last time."""
 _FAR_SYMBOL = 14
 """From this distance symbol on a copy comes from afar."""
 _REPEATS = 0.3
@@ -243,6 +243,9 @@ def search(
         depth, deep, slack, trim, seeds, content = 2 * depth, 2 * deep, 2 * BIT, 3, 2, _NEVER_CONTENT
     if not few:
         shifts = 1
+    if count > _MANY:
+        depth, deep = _QUICK_DEPTH, depth
+        near = _fill_near(across, _QUICK_NEIGHBOURS, space.near)
     if count * _SPARSE < pixels.size:
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)

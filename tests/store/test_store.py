@@ -387,15 +387,20 @@ def test_a_forked_child_holds_no_lock(small: TickStore) -> None:
     row = {"time": [last + 1], "price": [5.0], "size": [1], "side": [0]}
     small.append(row)
     ends, begins = os.pipe()
+    tried, tell = os.pipe()
     child = os.fork()
     if not child:
         os.close(begins)
+        code = 9
         try:
             small.append(row)
         except KfError as error:
-            os._exit(7 if "is being written by process" in str(error) and not os.read(ends, 1) else 8)
-        os._exit(9)
+            code = 7 if f"is being written by process {os.getppid()}" in str(error) else 8
+        os.write(tell, b".")
+        os.read(ends, 1)
+        os._exit(code)
     os.close(ends)
+    assert os.read(tried, 1)
     small.append(row)
     small.close()
     with open_ticks(small.path) as other:  # though the child lives
@@ -403,6 +408,8 @@ def test_a_forked_child_holds_no_lock(small: TickStore) -> None:
         assert len(other) == 1003
     os.close(begins)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    os.close(tried)
+    os.close(tell)
 
 
 def test_a_chart_of_a_store_is_that_of_its_ticks(whole: Path) -> None:
