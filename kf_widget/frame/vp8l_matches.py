@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kf_widget.frame.vp8l_words import differ64, load4, trailing_zeros
+from kf_widget.frame.vp8l_words import differ64, load4
+from kf_widget.history.lanes import trailing_zeros
 from kf_widget.jit import part
 
 __all__ = ["ABOVE", "FARTHEST", "LEFT", "LONGEST", "STEPS", "alike", "distance_code", "hash4"]

@@ -12,7 +12,7 @@ from kf_widget.frame.vp8l_matches import ABOVE, FARTHEST, LEFT, LONGEST, alike, 
 from kf_widget.frame.vp8l_space import RING
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS
 from kf_widget.frame.vp8l_tokens import LITERALS, copy_token, prefix_extra
-from kf_widget.frame.vp8l_words import trailing_zeros
+from kf_widget.history.lanes import trailing_zeros
 from kf_widget.jit import part
 
 __all__ = ["BIT", "parse", "symbol_costs"]

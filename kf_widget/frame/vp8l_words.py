@@ -15,7 +15,6 @@ __all__ = [
     "leading_zeros",
     "load4",
     "store8",
-    "trailing_zeros",
 ]
 
 _LANES = 64
@@ -125,15 +124,6 @@ def _leading_zeros(typingctx: Any, word: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
-def _trailing_zeros(typingctx: Any, word: Any) -> Any:
-    """Number of zero bits below the lowest set bit of a uint64, 64 when there is none."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), codegen
-
-
 def _store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
     """Store the 8 bytes of an int64 at ``array[index : index + 8]``, lowest byte first, at any alignment.
 
@@ -158,4 +148,3 @@ fill64: Any = intrinsic(_fill64)
 leading_zeros: Any = intrinsic(_leading_zeros)
 load4: Any = intrinsic(_load4)
 store8: Any = intrinsic(_store8)
-trailing_zeros: Any = intrinsic(_trailing_zeros)

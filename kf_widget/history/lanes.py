@@ -24,10 +24,10 @@ __all__ = [
     "lowest_8",
     "lowest_16",
     "lowest_64",
-    "lowest_bit",
     "sum_8",
     "sum_16",
     "sum_64",
+    "trailing_zeros",
 ]
 
 _LANES: Final = 8
@@ -170,8 +170,8 @@ def _cut_bits(typingctx: Any, time_ns: Any, row: Any, before: Any, start: Any, i
     return types.uint64(time_ns, types.int64, types.int64, types.int64, types.float64), codegen
 
 
-def _lowest_bit(typingctx: Any, word: Any) -> Any:
-    """Place of the lowest set bit of a uint64, 64 when there is none."""
+def _trailing_zeros(typingctx: Any, word: Any) -> Any:
+    """Number of zero bits below the lowest set bit of a uint64, 64 when there is none."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
@@ -191,7 +191,7 @@ def _bit_count(typingctx: Any, word: Any) -> Any:
 # A decorator would tell mypy that the typing context is an argument of the caller's.
 bit_count: Any = intrinsic(_bit_count)
 cut_bits: Any = intrinsic(_cut_bits)
-lowest_bit: Any = intrinsic(_lowest_bit)
+trailing_zeros: Any = intrinsic(_trailing_zeros)
 sum_8, sum_16, sum_64 = (_sum(vectors) for vectors in (1, 2, 8))
 highest_8, highest_16, highest_64 = (_extreme(vectors, ">") for vectors in (1, 2, 8))
 lowest_8, lowest_16, lowest_64 = (_extreme(vectors, "<") for vectors in (1, 2, 8))

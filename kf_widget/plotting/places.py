@@ -69,9 +69,8 @@ class Places:
                 # A link is a place of its own.
                 home = homes[folder] = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118
             whole = home + name
-            if (
-                name[:1] in "." or name[-1:] in ". "
-            ):  # what may stand for a folder, or loses its end on Windows
+            # What may stand for a folder, or loses its end on Windows.
+            if name[:1] in "." or name[-1:] in ". ":
                 whole = os.path.abspath(self.paths[position])  # noqa: PTH100
                 folder, name = os.path.split(whole)
                 homes[folder] = os.path.join(folder, "")  # noqa: PTH118
