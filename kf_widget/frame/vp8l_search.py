@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from kf_widget.frame.vp8l_bits import start
 from kf_widget.frame.vp8l_entropy import write_groups
-from kf_widget.frame.vp8l_fast import scan
+from kf_widget.frame.vp8l_fast import far_share, scan
 from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_pack import packed_width
@@ -35,8 +35,6 @@ _SPARSEST = 1200
 """As `_SPARSE`, and then at four times as many places again."""
 _MANY = 20000
 """Pictures of more tokens are searched little, and are done when tiles are sorted for the last time."""
-_FAR_SYMBOL = 14
-"""From this distance symbol on a copy comes from afar."""
 _REPEATS = 0.3
 """Where a larger share of copies comes from afar, as where glyphs repeat, farther places are sought."""
 _MORE_REPEATS = 8
@@ -154,18 +152,6 @@ def _sort(
 
 
 @part
-def _repeats(distances: Any) -> bool:
-    """Whether a picture repeats itself, by how often the symbols of its distances occur."""
-    far = 0
-    total = 0
-    for s in range(distances.size):
-        total += distances[s]
-        if s >= _FAR_SYMBOL:
-            far += distances[s]
-    return far > _REPEATS * total
-
-
-@part
 def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: Any) -> Any:
     """Cut the pixels with the costs of a quick scan, searching little.
 
@@ -250,7 +236,7 @@ def search(
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)
         step, shifts = 1, _SPARSE_SHIFTS
-    repeats = _repeats(space.distances[0])
+    repeats = far_share(space.distances[0]) > _REPEATS
     if repeats:
         rounds, slack, trim, content = rounds + 1, max(slack, 2 * BIT), 5, _NEVER_CONTENT
         deep *= _MORE_REPEATS
