@@ -11,7 +11,7 @@ from kf_widget.frame.vp8l_words import differ64, load4
 from kf_widget.history.lanes import trailing_zeros
 from kf_widget.jit import part
 
-__all__ = ["HASH_BITS", "LONG", "SHORT", "hash_long", "link"]
+__all__ = ["HASH_BITS", "LONG", "SHORT", "hash_long", "link", "next_edge"]
 
 HASH_BITS = 14
 SHORT = 4
@@ -27,6 +27,24 @@ def hash_long(pixels: Any, at: int) -> Any:
     word = ((word ^ (word >> 29)) + load4(pixels, at + 4)) * 0x9E3779B1
     word = ((word ^ (word >> 29)) + load4(pixels, at + 8)) * 0x9E3779B1
     return (1 << HASH_BITS) + (((word ^ (word >> 29)) & 0xFFFFFFFF) >> (32 - HASH_BITS))
+
+
+@part
+def next_edge(pixels: Any, width: int, at: int, most: int) -> Any:
+    """The first place from `at` on, of `most`, that `link` would chain; `at` where there is none.
+
+    A copy that begins in the blank before an edge is one that begins at the edge, longer to the left.
+    """
+    n = pixels.size
+    if at <= width:
+        return at
+    here = at
+    while here < at + most and here + 64 <= n:
+        differs = differ64(pixels, here, here - width) | differ64(pixels, here, here - 1)
+        if differs:
+            return here + trailing_zeros(differs)
+        here += 64
+    return at
 
 
 @part(forceinline=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kf_widget.frame.vp8l_links import HASH_BITS, LONG, SHORT, hash_long, link
+from kf_widget.frame.vp8l_links import HASH_BITS, LONG, SHORT, hash_long, link, next_edge
 from kf_widget.frame.vp8l_matches import ABOVE, FARTHEST, LEFT, LONGEST, alike, distance_code, hash4
 from kf_widget.frame.vp8l_space import RING
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS
@@ -22,6 +22,9 @@ BIT = 256
 
 _LONG_RUN = 64
 """No close neighbour is tried where a run is that long already."""
+
+_AHEAD = 256
+"""So many pixels ahead an edge is sought that a copy might hold."""
 
 
 @part
@@ -128,7 +131,8 @@ def parse(
     labels : uint8 (tiles,), whose costs hold in each tile
     space : its costs are read; arena, ring, marks, table and links are overwritten
     neighbours : how many of ``space.near`` are tried
-    depth, deep : how many earlier places with the same `SHORT` and the same `LONG` pixels are tried
+    depth, deep : how many earlier places with the same `SHORT` and the same `LONG` pixels, from the next
+        edge on, are tried
     slack : how much cheaper a farther position must have been reached for one to be passed over
     trim : near copies shorter by less than so many pixels are followed too
     content : no earlier place is tried where a run is that long already
@@ -217,16 +221,17 @@ def parse(
             linked = link(pixels, width, looked, at, table, links, linked)
             if linked >= links.shape[0]:
                 return SHORT_TOKENS
+            edge = next_edge(pixels, width, at, _AHEAD)
             for kind in range(1, 3):
-                if kind == 2 and most < LONG:
+                if edge + (SHORT if kind == 1 else LONG) > n:
                     continue
-                slot = hash4(pixels, at, HASH_BITS) if kind == 1 else hash_long(pixels, at)
+                slot = hash4(pixels, edge, HASH_BITS) if kind == 1 else hash_long(pixels, edge)
                 place = np.int64(table[slot])
                 left = depth if kind == 1 else deep
                 while place >= 0 and left > 0:
                     left -= 1
-                    back = at - links[place, 0]
-                    if back > FARTHEST or longest >= most:
+                    back = edge - links[place, 0]
+                    if back > min(at, FARTHEST) or longest >= most:
                         break
                     if pixels[at + longest] == pixels[at + longest - back]:
                         run = alike(pixels, at, at - back, most)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kf_widget.frame import vp8l_codes, vp8l_matches, vp8l_pack, vp8l_stream, vp8l_tokens
+from kf_widget.frame import vp8l_codes, vp8l_links, vp8l_matches, vp8l_pack, vp8l_stream, vp8l_tokens
 from kf_widget.frame.vp8l_codes import SCRATCH
 from kf_widget.frame.vp8l_matches import FARTHEST, STEPS
 from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK
@@ -33,6 +33,7 @@ def opened(part):
 code_lengths = opened(vp8l_codes.code_lengths)
 canonical_codes = opened(vp8l_codes.canonical_codes)
 alike = opened(vp8l_matches.alike)
+next_edge = opened(vp8l_links.next_edge)
 distance_code = opened(vp8l_matches.distance_code)
 copy_distance = opened(vp8l_pack.copy_distance)
 pack = opened(vp8l_pack.pack)
@@ -169,6 +170,20 @@ def test_alike_counts_equal_pixels():
         most = int(random.integers(1, 400 - at))
         differs = np.flatnonzero(pixels[at : at + most] != pixels[other : other + most])
         assert alike(pixels, at, other, most) == (differs[0] if differs.size else most)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(0, 900), st.sampled_from([1, 64, 100, 256]))
+def test_the_next_edge_is_the_first_place_that_differs_from_a_neighbour(seed, width, at, most):
+    rng = np.random.default_rng(seed)
+    pixels = (rng.random(1000) < rng.choice([0.001, 0.01, 0.2])).astype(np.uint8)
+    edge = int(next_edge(pixels, width, at, most))
+    is_edge = [k > width and pixels[k] + pixels[k - 1] + pixels[k - width] not in (0, 3) for k in range(1000)]
+    if edge > at:
+        assert is_edge[edge]
+        assert not any(is_edge[at:edge])
+    elif at > width:
+        assert is_edge[at] or not any(is_edge[at : min(at + most, 1000 - 63)])
 
 
 def test_replay_decodes():

@@ -17,10 +17,9 @@ PEERS = ((0, 0), (75, 4), (100, 6))
 PROMISED = (0.8, 1.0, 1.0)
 """Bytes in those of libwebp at lossless quality 0 method 0, 75 and 4, 100 and 6."""
 KEPT = {
-    "pnf": (0.88, 1.02, 1.0),
     "area": (0.8, 1.0, 1.02),
 }
-"""Where the promise is not kept on every picture: glyphs that repeat, and an area of six colours."""
+"""Where the promise is not kept on every picture: an area of six colours."""
 
 
 def sizes(image: Any) -> tuple[list[int], list[int]]:
