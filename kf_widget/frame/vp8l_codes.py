@@ -11,7 +11,7 @@ from kf_widget.jit import part
 
 __all__ = ["SCRATCH", "canonical_codes", "code_lengths", "write_code", "write_lengths"]
 
-_ALPHABET = 256 + 24
+_ALPHABET = 256 + 24 + 256  # literals, lengths of copies, places of a colour cache
 _ORDER = np.array([17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], np.int64)
 _GAPS = np.array([701, 301, 132, 57, 23, 10, 4, 1], np.int64)
 

@@ -18,7 +18,7 @@ from kf_widget.frame.vp8l_tokens import (
 )
 from kf_widget.jit import part
 
-__all__ = ["write_group_tokens", "write_groups"]
+__all__ = ["write_group_tokens", "write_groups", "write_tiles"]
 
 
 @part
@@ -61,6 +61,18 @@ def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) 
 
 
 @part
+def write_tiles(
+    out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, space: Any
+) -> None:
+    """Say how many groups there are, and which tile is whose; takes what `write_groups` does."""
+    if groups == 1:
+        put(out, space.bits, 0, 1)
+    else:
+        put(out, space.bits, 1 | ((shift - 2) << 1), 4)
+        _write_labels(out, labels, n_tiles, across, space)
+
+
+@part
 def write_groups(
     out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, smooth: bool, space: Any
 ) -> Any:
@@ -75,11 +87,7 @@ def write_groups(
         ``space.bits`` is the bit writer
     """
     bits = space.bits
-    if groups == 1:
-        put(out, bits, 0, 1)
-    else:
-        put(out, bits, 1 | ((shift - 2) << 1), 4)
-        _write_labels(out, labels, n_tiles, across, space)
+    write_tiles(out, labels, n_tiles, across, shift, groups, space)
     total = 0
     for group in range(groups):
         greens = space.greens[group]

@@ -11,7 +11,18 @@ from kf_widget.frame.vp8l_tokens import LITERALS, copied, distance_said
 from kf_widget.frame.vp8l_words import copy64, fill64
 from kf_widget.jit import part
 
-__all__ = ["BAD_INDEX", "highest", "is_ranked", "pack", "packed_width", "per_byte", "rank_colours", "replay"]
+__all__ = [
+    "BAD_INDEX",
+    "add_above",
+    "highest",
+    "is_ranked",
+    "pack",
+    "packed_width",
+    "per_byte",
+    "rank_colours",
+    "replay",
+    "subtract_above",
+]
 
 BAD_INDEX = -2
 """Returned where an index has no colour."""
@@ -156,6 +167,33 @@ def pack(pixels: Any, width: int, used: int, out: Any) -> None:
     across = packed_width(width, used)
     for y in range(pixels.size // width):
         _pack_row(pixels[y * width : (y + 1) * width], per_byte(used), out[y * across : (y + 1) * across])
+
+
+@part
+def subtract_above(pixels: Any, width: int) -> None:
+    """Replace each pixel by its difference to the one above, in the first row to the one on the left.
+
+    pixels : uint8 (height * width,), overwritten, modulo 256
+    """
+    for y in range(pixels.size // width - 1, 0, -1):
+        row = pixels[y * width : (y + 1) * width]
+        above = pixels[(y - 1) * width : y * width]
+        for x in range(width):
+            row[x] -= above[x]
+    for x in range(width - 1, 0, -1):
+        pixels[x] -= pixels[x - 1]
+
+
+@part
+def add_above(pixels: Any, width: int) -> None:
+    """Undo `subtract_above`."""
+    for x in range(1, width):
+        pixels[x] += pixels[x - 1]
+    for y in range(1, pixels.size // width):
+        row = pixels[y * width : (y + 1) * width]
+        above = pixels[(y - 1) * width : y * width]
+        for x in range(width):
+            row[x] += above[x]
 
 
 @part

@@ -7,22 +7,24 @@ from typing import Any, NamedTuple
 from kf_widget.frame.vp8l_bits import start
 from kf_widget.frame.vp8l_entropy import write_groups
 from kf_widget.frame.vp8l_fast import far_share, scan
+from kf_widget.frame.vp8l_found import (
+    FOUND_ABOVE,
+    FOUND_BITS,
+    FOUND_COUNT,
+    FOUND_GROUPS,
+    FOUND_SHIFT,
+    FOUND_SHOWN,
+    keep_less,
+)
 from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
 from kf_widget.frame.vp8l_matches import STEPS
-from kf_widget.frame.vp8l_pack import packed_width
+from kf_widget.frame.vp8l_pack import add_above, packed_width, subtract_above
 from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
 from kf_widget.frame.vp8l_space import NEAR
-from kf_widget.frame.vp8l_stream import SHORT_TOKENS, start_file
+from kf_widget.frame.vp8l_stream import SHORT_TOKENS
 from kf_widget.jit import part
 
-__all__ = ["Effort", "glance", "lay_out", "search"]
-
-_BITS = 0
-_GROUPS = 1
-_SHIFT = 2
-_COUNT = 3
-_SHOWN = 4
-"""What ``space.found`` lists: bits, groups, power of the tiles' side, tokens, colours of the palette."""
+__all__ = ["Effort", "glance", "lies_in_rows", "search"]
 
 _FEW = 3200
 _VERY_FEW = 800
@@ -86,43 +88,6 @@ def _fill_near(width: int, most: int, near: Any) -> int:
 
 
 @part
-def lay_out(
-    width: int, height: int, used: int, tokens: Any, labels: Any, found: Any, space: Any, out: Any
-) -> Any:
-    """Write all that comes before the tokens; how many bits those will take.
-
-    Parameters
-    ----------
-    used : how many colours ``space.palette`` has
-    tokens, labels, found : rows of ``space``
-    """
-    for k in range(used):
-        space.orders[0, k] = space.palette[k]
-    start_file(out, space.bits, width, height, space.orders[0], used, found[_SHOWN], space.scratch)
-    across = packed_width(width, found[_SHOWN])
-    shift = found[_SHIFT]
-    wide = tiles_across(across, shift)
-    tile_tokens(tokens, found[_COUNT], across, shift, space.tiles)
-    model(tokens, found[_COUNT], labels, found[_GROUPS], space)
-    n_tiles = wide * tiles_across(height, shift)
-    return write_groups(out, labels, n_tiles, wide, shift, found[_GROUPS], True, space)
-
-
-@part
-def _keep_less(width: int, height: int, used: int, space: Any, out: Any) -> None:
-    """Keep what one search found where its file is the smallest yet."""
-    found = space.found[0]
-    bits = lay_out(width, height, used, space.tokens[2], space.labels[0], found, space, out)
-    bits += 8 * space.bits[2] + space.bits[1]
-    if bits < space.found[1, _BITS]:
-        count = found[_COUNT]
-        space.tokens[3, :count] = space.tokens[2, :count]
-        space.labels[5] = space.labels[0]
-        space.found[1] = found
-        space.found[1, _BITS] = bits
-
-
-@part
 def _sort(
     tokens: Any,
     count: int,
@@ -142,13 +107,44 @@ def _sort(
     tile_tokens(tokens, count, across, shift, space.tiles)
     groups, bits = cluster(tokens, count, n_tiles, wide, shift, groups, most, seeds, space, labels, out)
     found = space.found[0]
-    if bits < found[_BITS]:
-        found[_BITS] = bits
-        found[_GROUPS] = groups
-        found[_SHIFT] = shift
-        found[_COUNT] = count
+    if bits < found[FOUND_BITS]:
+        found[FOUND_BITS] = bits
+        found[FOUND_GROUPS] = groups
+        found[FOUND_SHIFT] = shift
+        found[FOUND_COUNT] = count
         space.labels[0] = labels
         space.tokens[2, :count] = tokens[:count]
+
+
+@part
+def _scan_bits(pixels: Any, across: int, space: Any) -> Any:
+    """Bits of the tokens of a quick scan, by their entropy; `SHORT_TOKENS` where there is no room.
+
+    The tokens' counts and costs are left as those of the first group.
+    """
+    greens, distances = space.greens[0], space.distances[0]
+    green_costs, distance_costs = space.green_costs[0], space.distance_costs[0]
+    greens[:] = 0
+    distances[:] = 0
+    if scan(pixels, across, space.tokens[0], greens, distances, space.table) < 0:
+        return SHORT_TOKENS
+    symbol_costs(greens, distances, green_costs, distance_costs)
+    bits = 0
+    for s in range(greens.size):
+        bits += greens[s] * green_costs[s]
+    for s in range(distances.size):
+        bits += distances[s] * distance_costs[s]
+    return bits // BIT
+
+
+@part
+def lies_in_rows(pixels: Any, across: int, space: Any) -> Any:
+    """Whether pixels less those above seem to take fewer bits; all are left as they are."""
+    plain = _scan_bits(pixels, across, space)
+    subtract_above(pixels, across)
+    apart = _scan_bits(pixels, across, space)
+    add_above(pixels, across)
+    return 0 <= apart < plain
 
 
 @part
@@ -170,11 +166,8 @@ def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: An
     across = packed_width(width, shown)
     tokens = space.tokens[0]
     labels = space.labels[1]
-    space.greens[0] = 0
-    space.distances[0] = 0
-    if scan(pixels, across, tokens, space.greens[0], space.distances[0], space.table) < 0:
+    if _scan_bits(pixels, across, space) < 0:
         return SHORT_TOKENS, 0
-    symbol_costs(space.greens[0], space.distances[0], space.green_costs[0], space.distance_costs[0])
     labels[:] = 0
     large = tile_shift(across, height, 9)
     near = _fill_near(across, _QUICK_NEIGHBOURS, space.near)
@@ -192,7 +185,16 @@ def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: An
 
 @part
 def search(
-    pixels: Any, width: int, height: int, used: int, shown: int, count: int, effort: Any, space: Any, out: Any
+    pixels: Any,
+    width: int,
+    height: int,
+    used: int,
+    shown: int,
+    above: bool,
+    count: int,
+    effort: Any,
+    space: Any,
+    out: Any,
 ) -> int:
     """Look for the smallest file of a picture after a `glance` at it; what is found is in the third
     row of ``space.tokens``, ``labels`` and ``found``.
@@ -204,6 +206,7 @@ def search(
     ----------
     pixels, width, height, shown, space, out : as `glance` took them
     used : how many colours ``space.palette`` has
+    above : whether the pixels are differences, as `subtract_above` leaves them
     count : how many tokens it found
 
     Returns
@@ -215,9 +218,10 @@ def search(
     trial = space.tokens[1]
     tried = space.labels[1]
     found = space.found[0]
-    found[_BITS] = 1 << 62
-    found[_SHOWN] = shown
-    space.found[1, _BITS] = 1 << 62
+    found[FOUND_BITS] = 1 << 62
+    found[FOUND_SHOWN] = shown
+    found[FOUND_ABOVE] = above
+    space.found[1, FOUND_BITS] = 1 << 62
     near = _fill_near(across, effort.neighbours, space.near)
     few = count < _FEW
     rounds, most = effort.rounds, effort.groups
@@ -251,25 +255,25 @@ def search(
             _sort(space.tokens[0], count, across, height, shift, 1, most, seeds, space, out)
     for turn in range(rounds + effort.further):
         if turn == rounds:
-            _keep_less(width, height, used, space, out)
+            keep_less(width, height, used, space, out)
             if count > _MANY:
                 return 0
             most = max(most, effort.most)
             deep = max(deep, effort.deeper)
-        bits = found[_BITS]
-        shift = found[_SHIFT]
+        bits = found[FOUND_BITS]
+        shift = found[FOUND_SHIFT]
         tried[:] = space.labels[0]
-        tile_tokens(space.tokens[2], found[_COUNT], across, shift, space.tiles)
-        model(space.tokens[2], found[_COUNT], tried, found[_GROUPS], space)
+        tile_tokens(space.tokens[2], found[FOUND_COUNT], across, shift, space.tiles)
+        model(space.tokens[2], found[FOUND_COUNT], tried, found[FOUND_GROUPS], space)
         if turn < rounds or repeats or 2 * count < _FEW:
             count = parse(pixels, across, shift, tried, space, near, depth, deep, slack, trim, content, trial)
             if count < 0:
                 return SHORT_TOKENS
         else:
-            count = found[_COUNT]
+            count = found[FOUND_COUNT]
             trial[:count] = space.tokens[2, :count]
-        _sort(trial, count, across, height, shift, found[_GROUPS], most, seeds, space, out)
-        if found[_BITS] == bits and turn >= rounds:
+        _sort(trial, count, across, height, shift, found[FOUND_GROUPS], most, seeds, space, out)
+        if found[FOUND_BITS] == bits and turn >= rounds:
             break
-    _keep_less(width, height, used, space, out)
+    keep_less(width, height, used, space, out)
     return 0

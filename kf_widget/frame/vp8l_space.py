@@ -11,7 +11,18 @@ from kf_widget.frame.vp8l_links import HASH_BITS
 from kf_widget.frame.vp8l_palette import PALETTE_WORK
 from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS
 
-__all__ = ["GROUPS", "NEAR", "PLACE_BYTES", "RING", "TILES", "Space", "new_space", "room_of"]
+__all__ = [
+    "CACHED",
+    "DIRECT",
+    "GROUPS",
+    "NEAR",
+    "PLACE_BYTES",
+    "RING",
+    "TILES",
+    "Space",
+    "new_space",
+    "room_of",
+]
 
 GROUPS = 8
 """Most groups of codes that are tried."""
@@ -19,6 +30,10 @@ TILES = 2048
 """Most tiles of a picture."""
 RING = 8192
 """Positions that may be waiting at once: a power of two above the longest copy."""
+CACHED = 256
+"""Most places of a colour cache."""
+DIRECT = GREENS + CACHED + 3 * LITERALS
+"""Symbols of colours that are written without a palette: greens, lengths and the cache, red, blue, alpha."""
 NEAR = 64
 """Most close neighbours that a copy is sought at."""
 PLACE_BYTES = 88
@@ -47,8 +62,10 @@ class Space(NamedTuple):
     label_tokens : int64 (TILES,), and label_counts, label_codes : int64 (2, GREENS)
     counts, palette, ranks : int64 (256,), as `rank_colours` uses them
     orders : int64 (7, 256), as `order_colours` uses them
-    lengths, evened : int64 (GREENS,)
-    found : int64 (2, 5), the best of one search and the best of all, as `vp8l_search` lists it
+    direct_counts, direct_codes : int64 (GROUPS, DIRECT), how often each occurs without a palette, codes
+    written : int64 (LITERALS,), colours as they are written then
+    lengths, evened : int64 (GREENS + CACHED,)
+    found : int64 (2, 7), the best of one search and the best of all, as `vp8l_search` lists it
     bits : int64 (3,), state of the bit writer
     scratch : int64, of those who write codes and palette
     """
@@ -79,6 +96,9 @@ class Space(NamedTuple):
     palette: Any
     ranks: Any
     orders: Any
+    direct_counts: Any
+    direct_codes: Any
+    written: Any
     lengths: Any
     evened: Any
     found: Any
@@ -119,9 +139,12 @@ def new_space(room: int) -> Space:
         palette=whole(LITERALS),
         ranks=whole(LITERALS),
         orders=whole(7, LITERALS),
-        lengths=whole(GREENS),
-        evened=whole(GREENS),
-        found=whole(2, 5),
+        direct_counts=whole(GROUPS, DIRECT),
+        direct_codes=whole(GROUPS, DIRECT),
+        written=whole(LITERALS),
+        lengths=whole(GREENS + CACHED),
+        evened=whole(GREENS + CACHED),
+        found=whole(2, 7),
         bits=whole(3),
         scratch=whole(SCRATCH + PALETTE_WORK),
     )

@@ -19,7 +19,7 @@ from kf_widget.frame.vp8l_tokens import (
 )
 from kf_widget.jit import part
 
-__all__ = ["HEAD", "SHORT_TOKENS", "STREAM_WORK", "finish_file", "start_file", "write_file"]
+__all__ = ["HEAD", "SHORT_TOKENS", "STREAM_WORK", "finish_file", "start_file", "start_image", "write_file"]
 
 HEAD = 16384
 """More bytes than container, palette, entropy image and eight groups of codes ever take."""
@@ -35,22 +35,15 @@ _SCRATCH = _DISTANCE_CODES + DISTANCES
 STREAM_WORK = _SCRATCH + SCRATCH + PALETTE_WORK
 """Size of the int64 scratch array of `write_file`."""
 
+_FROM_ABOVE = 2
+"""The predictor that is the pixel above (RFC 9649, section 4.1)."""
+
 _CONTAINER = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
 
 
 @part
-def start_file(
-    out: Any, bits: Any, width: int, height: int, palette: Any, used: int, shown: int, work: Any
-) -> None:
-    """Write all that comes before the pixels: container, header, palette.
-
-    Parameters
-    ----------
-    out : uint8 (n,), of `HEAD` bytes or more
-    bits : int64 (BITS,), overwritten with the bit writer's state
-    palette, used, shown : as `write_palette` takes them; `palette` is overwritten
-    work : int64 (PALETTE_WORK,), scratch
-    """
+def start_image(out: Any, bits: Any, width: int, height: int, palette: Any, used: int) -> None:
+    """Write container and header; `palette` says whether a colour is translucent."""
     for i in range(20):
         out[i] = _CONTAINER[i]
     start(bits, 20)
@@ -60,7 +53,30 @@ def start_file(
         if palette[k] >> 24 != 255:
             translucent = 1
     put(out, bits, (width - 1) | ((height - 1) << 14) | (translucent << 28), 32)
+
+
+@part
+def start_file(
+    out: Any, bits: Any, width: int, height: int, palette: Any, used: int, shown: int, above: int, work: Any
+) -> None:
+    """Write all that comes before the pixels: container, header, palette, prediction.
+
+    Parameters
+    ----------
+    out : uint8 (n,), of `HEAD` bytes or more
+    bits : int64 (BITS,), overwritten with the bit writer's state
+    palette, used, shown : as `write_palette` takes them; `palette` is overwritten
+    above : whether the pixels are differences, as `subtract_above` leaves them
+    work : int64 (PALETTE_WORK,), scratch
+    """
+    start_image(out, bits, width, height, palette, used)
     write_palette(out, bits, palette, used, shown, work)
+    if above:
+        put(out, bits, 1 | (7 << 3), 6)  # a predictor to each tile of 512 pixels
+        put(out, bits, 0, 1)  # no colour cache
+        put(out, bits, 1 | (1 << 2) | (_FROM_ABOVE << 3), 11)
+        for _ in range(4):
+            write_lone_code(out, bits, 0)
     put(out, bits, 0, 2)  # no further transform, no colour cache
 
 
@@ -113,7 +129,7 @@ def write_file(
         return -HEAD
     bits = work[:BITS]
     shown = used if packed else max(used, 17)
-    start_file(out, bits, width, height, palette, used, shown, work[_SCRATCH + SCRATCH :])
+    start_file(out, bits, width, height, palette, used, shown, 0, work[_SCRATCH + SCRATCH :])
     put(out, bits, 0, 1)  # one group of codes
 
     counts = work[_COUNTS : _COUNTS + GREENS]

@@ -130,6 +130,16 @@ def test_inks_of_one_colour(shape, n, different):
     assert len(merged) <= len(encode_webp(indices, colours, "best")) + 8
 
 
+@pytest.mark.parametrize("n", [2, 12, 200])
+def test_rows_that_differ_by_a_pattern(n):
+    random = np.random.default_rng(n)
+    rows = random.integers(0, n, 600)[None, :] + (random.random((300, 600)) < 0.02).cumsum(0)
+    indices = (rows + np.arange(300)[:, None] % 2).astype(np.uint8) % n
+    assert_identical(indices, palette(n))
+    if n == 200:
+        assert len(encode_webp(indices, palette(n), "best")) < 0.5 * len(encode_webp(indices, palette(n)))
+
+
 def test_colours_that_no_pixel_uses():
     indices = np.array([[3, 200], [200, 3]], np.uint8)
     assert_identical(indices, palette(256))

@@ -38,6 +38,8 @@ distance_code = opened(vp8l_matches.distance_code)
 copy_distance = opened(vp8l_pack.copy_distance)
 pack = opened(vp8l_pack.pack)
 packed_width = opened(vp8l_pack.packed_width)
+add_above = opened(vp8l_pack.add_above)
+subtract_above = opened(vp8l_pack.subtract_above)
 replay = opened(vp8l_pack.replay)
 write_file = opened(vp8l_stream.write_file)
 copied = opened(vp8l_tokens.copied)
@@ -184,6 +186,19 @@ def test_the_next_edge_is_the_first_place_that_differs_from_a_neighbour(seed, wi
         assert not any(is_edge[at:edge])
     elif at > width:
         assert is_edge[at] or not any(is_edge[at : min(at + most, 1000 - 63)])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (7, 65), (40, 33)])
+def test_differences_of_rows_are_undone(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    apart = pixels.copy().reshape(-1)
+    subtract_above(apart, shape[1])
+    wanted = pixels.copy()
+    wanted[1:] -= pixels[:-1]
+    wanted[0, 1:] -= pixels[0, :-1]
+    np.testing.assert_array_equal(apart.reshape(shape), wanted)
+    add_above(apart, shape[1])
+    np.testing.assert_array_equal(apart.reshape(shape), pixels)
 
 
 def test_replay_decodes():

@@ -1,0 +1,181 @@
+"""Few colours without a palette: a literal writes its colour out, or only the first one of each colour does
+and the others call it by its place in the colour cache (RFC 9649, sections 4.3, 5.2.1 and 5.2.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kf_widget.frame.vp8l_bits import put
+from kf_widget.frame.vp8l_codes import write_code
+from kf_widget.frame.vp8l_entropy import write_tiles
+from kf_widget.frame.vp8l_groups import tiles_across
+from kf_widget.frame.vp8l_smooth import write_smooth_code
+from kf_widget.frame.vp8l_space import CACHED, DIRECT
+from kf_widget.frame.vp8l_stream import start_image
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, prefix_extra
+from kf_widget.jit import part
+
+__all__ = ["FORMS", "lay_out_direct", "write_direct_tokens"]
+
+FORMS = 4
+"""Ways to write colours directly: numbers from 1 on, less 1 bit 0 if cached, bit 1 if without their green."""
+_CACHE_BITS = 8
+_HASH = 0x1E35A7BD
+_CHANNELS = GREENS + CACHED
+"""Where in a row of ``space.direct_counts`` red, blue and alpha lie, after green, lengths and the cache."""
+
+
+@part
+def _slot(colour: int, bits: int) -> Any:
+    """Place of a colour in a cache of 2**bits."""
+    return ((_HASH * colour) & 0xFFFFFFFF) >> (32 - bits)
+
+
+@part
+def _channel(colour: int, k: int) -> Any:
+    """Red, blue and alpha of 0xAARRGGBB, in the order of their codes."""
+    return (colour >> (16 if k == 0 else (0 if k == 1 else 24))) & 255
+
+
+@part
+def _cache_bits(used: int, form: int, space: Any) -> int:
+    """The smallest cache in which no two colours share a place; 0 if there is none, or none is wanted."""
+    for bits in range(1, _CACHE_BITS + 1 if (form - 1) & 1 else 1):
+        apart = True
+        for k in range(used):
+            for other in range(k):
+                if _slot(space.written[k], bits) == _slot(space.written[other], bits):
+                    apart = False
+        if apart:
+            return bits
+    return 0
+
+
+@part
+def _count(tokens: Any, count: int, labels: Any, groups: int, bits: int, space: Any) -> None:
+    """Count the symbols of each group, but those of distances."""
+    space.direct_counts[:groups] = 0
+    space.counts[:] = 0
+    for i in range(count):
+        symbol = tokens[i] & 511
+        counts = space.direct_counts[labels[space.tiles[i]]]
+        if symbol >= LITERALS:
+            counts[symbol] += 1
+        elif bits and space.counts[symbol]:
+            counts[GREENS + _slot(space.written[symbol], bits)] += 1
+        else:
+            space.counts[symbol] = 1
+            colour = space.written[symbol]
+            counts[(colour >> 8) & 255] += 1
+            for k in range(3):
+                counts[_CHANNELS + k * LITERALS + _channel(colour, k)] += 1
+
+
+@part
+def lay_out_direct(
+    width: int,
+    height: int,
+    used: int,
+    tokens: Any,
+    count: int,
+    labels: Any,
+    groups: int,
+    shift: int,
+    form: int,
+    space: Any,
+    out: Any,
+) -> Any:
+    """As `lay_out`, which has been called, without a palette.
+
+    Parameters
+    ----------
+    tokens : int64 (count,), one pixel to a literal, which is the number of its colour
+    labels, groups, shift : the tiles' groups, how many there are, and the power of a tile's side
+    form : which of `FORMS`
+
+    Returns
+    -------
+    int
+        Bits of the tokens, or -1 where the colours do not fit into a cache.
+    """
+    for k in range(used):
+        colour = space.palette[k]
+        if (form - 1) & 2:
+            green = (colour >> 8) & 255
+            red = (((colour >> 16) & 255) - green) & 255
+            blue = ((colour & 255) - green) & 255
+            colour = (colour & 0xFF00FF00) | (red << 16) | blue
+        space.written[k] = colour
+    cache = _cache_bits(used, form, space)
+    if (form - 1) & 1 and cache == 0:
+        return -1
+    bits = space.bits
+    start_image(out, bits, width, height, space.palette, used)
+    if (form - 1) & 2:
+        put(out, bits, 1 | (2 << 1), 3)
+    put(out, bits, 0, 1)  # no further transform
+    put(out, bits, 1 | (cache << 1) if cache else 0, 5 if cache else 1)
+    wide = tiles_across(width, shift)
+    write_tiles(out, labels, wide * tiles_across(height, shift), wide, shift, groups, space)
+    _count(tokens, count, labels, groups, cache, space)
+    greens = GREENS + ((1 << cache) if cache else 0)
+    total = 0
+    for group in range(groups):
+        counts = space.direct_counts[group]
+        codes = space.direct_codes[group]
+        write_smooth_code(
+            out, bits, counts[:greens], greens, space.lengths, codes, space.evened, space.scratch
+        )
+        for k in range(3):
+            at = _CHANNELS + k * LITERALS
+            write_code(out, bits, counts[at:], LITERALS, space.lengths, codes[at:], space.scratch)
+        for s in range(DIRECT):
+            if s < greens or s >= _CHANNELS:
+                total += counts[s] * (codes[s] & 15)
+            if LITERALS <= s < GREENS:
+                total += counts[s] * prefix_extra(s - LITERALS)
+        distances = space.distances[group]
+        codes = space.distance_codes[group]
+        write_smooth_code(out, bits, distances, DISTANCES, space.lengths, codes, space.evened, space.scratch)
+        for s in range(DISTANCES):
+            total += distances[s] * ((codes[s] & 15) + prefix_extra(s))
+    return total
+
+
+@part
+def write_direct_tokens(
+    out: Any, used: int, tokens: Any, count: int, labels: Any, form: int, space: Any
+) -> None:
+    """Write each token with the codes that `lay_out_direct` left.
+
+    Parameters
+    ----------
+    out : uint8 (n,), with room, which nothing checks here
+    used, tokens, count, labels, form : as `lay_out_direct` took them
+    """
+    bits = space.bits
+    cache = _cache_bits(used, form, space)
+    space.counts[:] = 0
+    for i in range(count):
+        token = tokens[i]
+        symbol = token & 511
+        group = labels[space.tiles[i]]
+        codes = space.direct_codes[group]
+        if symbol >= LITERALS:
+            put(out, bits, codes[symbol] >> 4, codes[symbol] & 15)
+            put(out, bits, (token >> 9) & 1023, prefix_extra(symbol - LITERALS))
+            symbol = (token >> 19) & 63
+            code = space.distance_codes[group, symbol]
+            put(out, bits, code >> 4, code & 15)
+            put(out, bits, token >> 25, prefix_extra(symbol))
+        elif cache and space.counts[symbol]:
+            code = codes[GREENS + _slot(space.written[symbol], cache)]
+            put(out, bits, code >> 4, code & 15)
+        else:
+            space.counts[symbol] = 1
+            colour = space.written[symbol]
+            code = codes[(colour >> 8) & 255]
+            put(out, bits, code >> 4, code & 15)
+            for k in range(3):
+                code = codes[_CHANNELS + k * LITERALS + _channel(colour, k)]
+                put(out, bits, code >> 4, code & 15)

@@ -1,0 +1,122 @@
+"""What a search found, written: with a palette, or without one where that takes less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kf_widget.frame.vp8l_direct import FORMS, lay_out_direct, write_direct_tokens
+from kf_widget.frame.vp8l_entropy import write_group_tokens, write_groups
+from kf_widget.frame.vp8l_groups import model, tile_tokens, tiles_across
+from kf_widget.frame.vp8l_pack import packed_width, per_byte
+from kf_widget.frame.vp8l_stream import HEAD, finish_file, start_file
+from kf_widget.jit import part
+
+__all__ = [
+    "FOUND_ABOVE",
+    "FOUND_BITS",
+    "FOUND_COUNT",
+    "FOUND_GROUPS",
+    "FOUND_SHIFT",
+    "FOUND_SHOWN",
+    "keep_less",
+    "write_found",
+]
+
+FOUND_BITS = 0
+FOUND_GROUPS = 1
+FOUND_SHIFT = 2
+FOUND_COUNT = 3
+FOUND_SHOWN = 4
+FOUND_ABOVE = 5
+FOUND_FORM = 6
+"""What a row of ``space.found`` lists: bits, groups, power of the tiles' side, tokens, size of the palette,
+whether the pixels are differences to those above, and in which of `FORMS` colours are written, or 0."""
+
+_DIRECT_COLOURS = 16
+"""So few colours may go without a palette."""
+
+
+@part
+def _lay_out(
+    width: int, height: int, used: int, tokens: Any, labels: Any, found: Any, form: int, space: Any, out: Any
+) -> Any:
+    """Write all that comes before the tokens; how many bits those will take.
+
+    Parameters
+    ----------
+    used : how many colours ``space.palette`` has
+    tokens, labels, found : rows of ``space``
+    form : in which of `FORMS` colours are written, 0 for a palette
+
+    Returns
+    -------
+    int
+        Those bits, or -1 where the form does not suit the colours.
+    """
+    if form:
+        return lay_out_direct(
+            width,
+            height,
+            used,
+            tokens,
+            found[FOUND_COUNT],
+            labels,
+            found[FOUND_GROUPS],
+            found[FOUND_SHIFT],
+            form,
+            space,
+            out,
+        )
+    for k in range(used):
+        space.orders[0, k] = space.palette[k]
+    shown = found[FOUND_SHOWN]
+    start_file(
+        out, space.bits, width, height, space.orders[0], used, shown, found[FOUND_ABOVE], space.scratch
+    )
+    across = packed_width(width, shown)
+    shift = found[FOUND_SHIFT]
+    wide = tiles_across(across, shift)
+    tile_tokens(tokens, found[FOUND_COUNT], across, shift, space.tiles)
+    model(tokens, found[FOUND_COUNT], labels, found[FOUND_GROUPS], space)
+    n_tiles = wide * tiles_across(height, shift)
+    return write_groups(out, labels, n_tiles, wide, shift, found[FOUND_GROUPS], True, space)
+
+
+@part
+def keep_less(width: int, height: int, used: int, space: Any, out: Any) -> None:
+    """Keep what one search found where its file is the smallest yet."""
+    found = space.found[0]
+    direct = used <= _DIRECT_COLOURS and per_byte(found[FOUND_SHOWN]) == 1 and not found[FOUND_ABOVE]
+    for form in range(FORMS + 1 if direct else 1):
+        bits = _lay_out(width, height, used, space.tokens[2], space.labels[0], found, form, space, out)
+        if bits < 0:
+            continue
+        bits += 8 * space.bits[2] + space.bits[1]
+        if bits < space.found[1, FOUND_BITS]:
+            count = found[FOUND_COUNT]
+            space.tokens[3, :count] = space.tokens[2, :count]
+            space.labels[5] = space.labels[0]
+            space.found[1] = found
+            space.found[1, FOUND_BITS] = bits
+            space.found[1, FOUND_FORM] = form
+
+
+@part
+def write_found(width: int, height: int, used: int, space: Any, out: Any) -> Any:
+    """Write the smallest file that was found; its size, or minus the size that `out` must have."""
+    tokens = space.tokens[3]
+    labels = space.labels[5]
+    found = space.found[1]
+    form = found[FOUND_FORM]
+    count = found[FOUND_COUNT]
+    bits = _lay_out(width, height, used, tokens, labels, found, 0, space, out)
+    if form:
+        bits = _lay_out(width, height, used, tokens, labels, found, form, space, out)
+    needed = space.bits[2] + 32 + (bits >> 3)
+    if needed > out.size:
+        return -max(needed, HEAD)
+    if form:
+        write_direct_tokens(out, used, tokens, count, labels, form, space)
+    else:
+        write_group_tokens(out, tokens, count, labels, space)
+    return finish_file(out, space.bits)
