@@ -78,13 +78,12 @@ class Choices:
         on_cpu, anywhere = found
         return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
 
-    def only_scan(self, indexed: bool) -> bool:
-        """Whether the scan is the way whatever the bars, so that nobody need count them."""
-        return not indexed and self._never_builds
-
     @cached_property
-    def _never_builds(self) -> bool:
-        """Whether the scan beats an index that must be built first, and there is no GPU, at every size."""
+    def never_builds(self) -> bool:
+        """Whether the scan is the way of every history without an index, so that nobody need count its bars.
+
+        It is where it beats an index that must be built first at every size, and there is no GPU.
+        """
         tables = (self.seconds.get(way, []) for way in ("build", "index", "scan"))
         cells = (cell for rows in zip(*tables, strict=True) for cell in zip(*rows, strict=True))
         return "gpu" not in self.seconds and all(build + index > scan for build, index, scan in cells)

@@ -67,7 +67,7 @@ def calendar_rule(
 
 def most_bars(timeframe: Timeframe, start_ns: int, stop_ns: int) -> int:
     """An upper bound of the bars that touch ``[start_ns, stop_ns]``, gaps included."""
-    span = max(int(stop_ns) - int(start_ns), 0)
+    span = stop_ns - start_ns if stop_ns > start_ns else 0
     nominal = timeframe.nominal_ns
     shortest = nominal if timeframe.kind == "time" else nominal * 9 // 10
     # A day may end with a cut bar, and an offset change may cut two more.
@@ -96,7 +96,7 @@ def time_edges(timeframe: Timeframe, zone: Zone, start_ns: int, stop_ns: int) ->
     ValueError : a tick, volume or value timeframe, or more than a billion bars.
     """
     rule = calendar_rule(timeframe, zone, start_ns, stop_ns)
-    room = most_bars(timeframe, start_ns, stop_ns)
+    room = most_bars(timeframe, int(start_ns), int(stop_ns))
     if room > _MOST_EDGES:
         raise ValueError(
             f"timeframe: must cut fewer than {_MOST_EDGES:,} bars, got {str(timeframe)!r} over"

@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.bars import Bars
 from kf_widget.history.choices import choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
 from kf_widget.history.joined import Part, joined_for
 from kf_widget.history.mark_kernels import mark_bars
 from kf_widget.history.scan_kernels import Scratch, scan_bars, scan_edges
+from kf_widget.history.ticks import Ticks
 from kf_widget.threads import split, spread
 
 if TYPE_CHECKING:
-    from kf_widget.history.bars import Bars
     from kf_widget.history.protocol import History
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.history.zones import Zone
@@ -62,8 +63,6 @@ def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = 
 
 def bars_of(history: History, timeframe: Timeframe, zone: Zone, columns: BarColumns) -> Bars:
     """The result of `resample` from its columns, by whatever way these were made."""
-    from kf_widget.history.bars import Bars
-
     counted = getattr(history, "count", None)
     if counted is not None and len(columns.counts):
         columns = columns._replace(counts=_added(counted, columns.counts))
@@ -87,23 +86,21 @@ def cpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
 
 
 def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> BarColumns:
-    n_rows = len(history)
+    time_ns, by_time = history.time_ns, timeframe.by_time
+    n_rows = len(time_ns)
     if not n_rows:
         return _empty(0)
-    if timeframe.by_time and history.levels:
+    if by_time and history.levels:
         finest = history.levels[min(history.levels)]
-        rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(history.time_ns[-1]) + 1)
+        rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(time_ns[-1]) + 1)
         if not rows.plain:
             return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
-    edges = None if timeframe.by_time else row_edges(timeframe, history, 0, n_rows)
+    edges = None if by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
-    if known.only_scan(indexed):  # to count the bars would be a twentieth of a small scan
+    if not indexed and known.never_builds:  # to count the bars would be a twentieth of a small scan
         return scan_columns(history, timeframe, zone, edges)
-    if edges is None:
-        n_bars = most_bars(timeframe, int(history.time_ns[0]), int(history.time_ns[-1]))
-    else:
-        n_bars = len(edges) - 1
-    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu, by_time=edges is None)
+    n_bars = most_bars(timeframe, time_ns.item(0), time_ns.item(-1)) if edges is None else len(edges) - 1
+    way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu, by_time=by_time)
     if way == "gpu":
         from kf_widget.history.gpu import gpu_columns
 
@@ -128,9 +125,6 @@ def _of_part(part: Part, timeframe: Timeframe, zone: Zone) -> BarColumns:
 
 
 def _slice(history: History, start: int, stop: int) -> History:
-    from kf_widget.history.bars import Bars
-    from kf_widget.history.ticks import Ticks
-
     rows = slice(start, stop)
     volume = None if history.volume is None else history.volume[rows]
     if history.kind == "ticks":

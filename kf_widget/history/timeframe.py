@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -54,10 +54,19 @@ class Timeframe:
     ----------
     kind : "time" (intraday), "day", "week", "month", or counted: "tick", "volume", "value".
     step : nanoseconds, days, weeks or months (int); ticks (int); volume or traded value (float).
+    nominal_ns : usual length in nanoseconds: a day of 24 hours, a mean month; 0 for ticks, volume and value.
+    by_time : whether the clock or the calendar cuts the bars, not the trades.
     """
 
     kind: Kind
     step: int | float
+    nominal_ns: int = field(init=False, repr=False, compare=False)
+    by_time: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Kept, not properties: a small history is resampled in 30 us and asks for them a dozen times.
+        object.__setattr__(self, "nominal_ns", int(self.step) * _NOMINAL_NS[self.kind])
+        object.__setattr__(self, "by_time", _NOMINAL_NS[self.kind] > 0)
 
     @staticmethod
     def parse(text: str | Timeframe) -> Timeframe:
@@ -67,16 +76,6 @@ class Timeframe:
         if not isinstance(text, str):
             raise TypeError(f"timeframe: must be a str, got {type(text).__name__}. For example {_EXAMPLES}.")
         return _parsed(text)
-
-    @property
-    def nominal_ns(self) -> int:
-        """Usual length in nanoseconds: a day of 24 hours, a mean month; 0 for ticks, volume and value."""
-        return int(self.step) * _NOMINAL_NS[self.kind]
-
-    @property
-    def by_time(self) -> bool:
-        """Whether the clock or the calendar cuts the bars, not the trades."""
-        return self.kind in ("time", "day", "week", "month")
 
     def __str__(self) -> str:
         if self.kind == "time":

@@ -143,21 +143,19 @@ def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> No
     assert usual.way(1_000_000, 1_000_000 // 23) == "scan"
     assert usual.way(100_000_000, 100_000_000 // 80) == "index"
     assert usual.way(100_000_000, 100_000_000 // 79) == "scan"
-    assert usual.only_scan(indexed=False)
-    assert not usual.only_scan(indexed=True)
+    assert usual.never_builds
     for n_rows in (1, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000):
         assert usual.way(n_rows, 1, indexed=False) == "scan"
         assert usual.way(n_rows, 2 * n_rows) == "scan"
 
 
 def test_nobody_counts_bars_where_a_build_was_never_worth_it() -> None:
-    assert not MEASURED.only_scan(indexed=False)
+    assert not MEASURED.never_builds
     slow_build = MEASURED.seconds | {"build": [[1.0, 1.0], [1.0, 1.0]]}
     slow = Choices(**{**vars_of(MEASURED), "seconds": slow_build})
-    assert slow.only_scan(indexed=False)
-    assert not slow.only_scan(indexed=True)
+    assert slow.never_builds
     gpu = Choices(**{**vars_of(MEASURED), "seconds": slow_build | {"gpu": slow_build["scan"]}})
-    assert not gpu.only_scan(indexed=False)
+    assert not gpu.never_builds
 
 
 def test_bars_of_ticks_are_chosen_by_their_own_seconds() -> None:
