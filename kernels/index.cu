@@ -3,7 +3,7 @@
 // Nodes of all blocks, eight lanes a block.
 //
 // high, low : float64 (n_rows,); size : SIZE_T (n_rows,), or null
-// time_ns : int64 (n_rows,); node_* : (n_blocks,), overwritten
+// time_ns : int64 (n_rows,), or null, and node_first is left as it is; node_* : (n_blocks,), overwritten
 extern "C" __global__ void __launch_bounds__(256) index_blocks(
     const double *__restrict__ high, const double *__restrict__ low, const SIZE_T *__restrict__ size,
     const int64 *__restrict__ time_ns, int64 n_rows, double *__restrict__ node_high,
@@ -18,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(256) index_blocks(
     if (lane_of_group() == 0) node_high[block] = piece.extreme;
     if (lane_of_group() == 4) node_low[block] = -piece.extreme;
     if (lane_of_group() == 1) node_sum[block] = piece.sum;
-    if (lane_of_group() == 2) node_first[block] = time_ns[start];
+    if (lane_of_group() == 2 && time_ns) node_first[block] = time_ns[start];
 }
 
 // Sums of price times size of all blocks, each product rounded to float64; eight lanes a block.

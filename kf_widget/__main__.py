@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         "--on-bad", choices=("raise", "drop"), default="raise", help="what to do with bad rows"
     )
     ingest.add_argument("--sort", action="store_true", help="put files of any order into time order first")
+    ingest.add_argument(
+        "--backend", choices=("auto", "cpu", "gpu"), default="auto", help="what makes the index and the bars"
+    )
     ingest.add_argument("--quiet", action="store_true", help="show no progress")
 
     info = command("info", _info, "what a store holds, as JSON")

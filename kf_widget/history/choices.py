@@ -17,8 +17,18 @@ from kf_widget.errors import KfError
 from kf_widget.jit import cache_root
 from kf_widget.threads import thread_count
 
-__all__ = ["Choices", "adopt", "choices", "choices_path", "forget", "save_choices"]
+__all__ = [
+    "BACKENDS",
+    "Choices",
+    "adopt",
+    "check_backend",
+    "choices",
+    "choices_path",
+    "forget",
+    "save_choices",
+]
 
+BACKENDS: Final = ("auto", "cpu", "gpu")
 Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
@@ -88,6 +98,16 @@ class Choices:
         cells = (cell for rows in zip(*tables, strict=True) for cell in zip(*rows, strict=True))
         return "gpu" not in self.seconds and all(build + index > scan for build, index, scan in cells)
 
+    def builds_on_gpu(self, n_rows: int) -> bool:
+        """Whether the GPU makes the blocks of an index over rows on the host faster than the CPU.
+
+        It was measured on bars instead, of as many rows as a block has: the same bytes travel.
+        """
+        if "gpu" not in self.seconds or not _gpu_is(self.gpu):
+            return False
+        at = self._place(max(n_rows, 1), 64)
+        return self._seconds("gpu", at) < self._seconds("build", at)
+
     def _fastest(self, n_rows: int, n_bars: int, indexed: bool, by_time: bool) -> tuple[Way, Way]:
         """The fastest way on the CPU, and the fastest of all."""
         at = self._place(n_rows, n_rows / min(max(n_bars, 1), n_rows))
@@ -129,6 +149,12 @@ class Choices:
         a, b = self._logs[2][way][i : i + 2]
         low, high = a[j] + y * (a[j + 1] - a[j]), b[j] + y * (b[j + 1] - b[j])
         return math.exp(low + x * (high - low))
+
+
+def check_backend(what: str, backend: str) -> None:
+    """Raise a ValueError unless it is the name of a backend."""
+    if backend not in BACKENDS:
+        raise ValueError(f"{what}: backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}.")
 
 
 def _between(sizes: list[float], size: float) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""The GPU's way to resample: histories kept on the device, and histories that stream through it."""
+"""The GPU's way to resample: histories on the host, which stream through it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kf_widget.threads import pool, split, spread
 if TYPE_CHECKING:
     from kf_widget.history.protocol import History
 
-__all__ = ["Stretches", "gpu_columns", "stream_columns", "stretches_of"]
+__all__ = ["Stretches", "fitted", "gpu_columns", "stream_bars", "stream_columns", "stretches_of"]
 
 Ints = npt.NDArray[np.int64]
 A = TypeVar("A")
@@ -79,28 +79,50 @@ def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     KfError : no GPU can be used; says why.
     """
     device = find_device()
-    chunk_rows = _CHUNK_ROWS
-    columns = None
-    with _lock:  # one history at a time: two would share the link and the pinned buffers
-        while columns is None and chunk_rows >= _LEAST_ROWS:
-            try:
-                columns = stream_columns(device, history, timeframe, zone, chunk_rows)
-            except device.out_of_memory:
-                chunk_rows //= 2
-            if columns is None:  # outside the handler, which keeps the failed arrays alive
-                device.give_back()
+    columns, _ = fitted(
+        device, "resample", lambda chunk_rows: stream_columns(device, history, timeframe, zone, chunk_rows)
+    )
     if columns is None:
         from kf_widget.history.resample import cpu_columns
 
-        warnings.warn("resample: the GPU's memory is full; the CPU did the work.", KfWarning, stacklevel=2)
         return cpu_columns(history, timeframe, zone)
-    if chunk_rows < _CHUNK_ROWS:
-        warnings.warn(
-            f"resample: the GPU's memory is short; it held {chunk_rows:,} rows at a time.",
-            KfWarning,
-            stacklevel=2,
-        )
     return columns
+
+
+def fitted(
+    device: Device, what: str, work: Callable[[int], A], most: int | None = None
+) -> tuple[A | None, int]:
+    """What a work on so many rows at a time gives, on half as many until the device's memory holds them.
+
+    One work at a time: two would share the link and the pinned buffers. A `KfWarning` where memory is short.
+
+    Parameters
+    ----------
+    what : the caller, for the warning.
+    most : rows to begin with; by default as many as suit the link.
+
+    Returns
+    -------
+    The result, None where even the fewest rows were too many and the CPU must do it; and the rows at a time.
+    """
+    most = most or _CHUNK_ROWS
+    chunk_rows, result = most, None
+    with _lock:
+        while result is None and chunk_rows >= _LEAST_ROWS:
+            try:
+                result = work(chunk_rows)
+            except device.out_of_memory:
+                chunk_rows //= 2
+            if result is None:  # outside the handler, which keeps the failed arrays alive
+                device.give_back()
+    if chunk_rows < most:
+        how = (
+            "full; the CPU did the work"
+            if result is None
+            else f"short; it held {chunk_rows:,} rows at a time"
+        )
+        warnings.warn(f"{what}: the GPU's memory is {how}.", KfWarning, stacklevel=3)
+    return result, chunk_rows
 
 
 def stream_columns(
@@ -112,10 +134,37 @@ def stream_columns(
     ----------
     chunk_rows : rows on the device at once, a multiple of 4,096; twice as many are held.
     """
-    n_rows = len(history)
-    begins, most = _cutter(history, timeframe, zone)
+    return _stream(device, history, *_cutter(history, timeframe, zone), (0, len(history)), chunk_rows)
+
+
+def stream_bars(device: Device, history: History, edges: Ints, chunk_rows: int = _CHUNK_ROWS) -> BarColumns:
+    """Bars between row edges of a history that lies on the host; no row before or after them travels.
+
+    Parameters
+    ----------
+    edges : int64 (n_bars + 1,), strictly increasing, at least two; each bar's time is that of its first row
+    chunk_rows : as for `stream_columns`
+    """
+    rows = (int(edges[0]), int(edges[-1]))
+    return _stream(device, history, _listed(history, edges), len(edges) - 1, rows, chunk_rows)
+
+
+def _stream(
+    device: Device,
+    history: History,
+    begins: Callable[[int, int], tuple[Ints, Ints]],
+    most: int,
+    span: tuple[int, int],
+    chunk_rows: int,
+) -> BarColumns:
+    """Bars of a span of rows, in the first of which one begins.
+
+    begins : lists the rows of a range that begin a bar, and those bars' times; most : of the bars.
+    """
+    first_row, n_rows = span
     out = BarColumns.room(most)
-    cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(0, n_rows, chunk_rows)]
+    first_row -= first_row % SUPER
+    cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(first_row, n_rows, chunk_rows)]
 
     def look_up(cut: tuple[int, int]) -> tuple[Ints, Ints, bool]:
         row0, row1 = cut
@@ -187,13 +236,7 @@ def _cutter(
         return lambda start, stop: (time_ns[:0], time_ns[:0]), 0
     if not timeframe.by_time:
         edges = row_edges(timeframe, history, 0, len(history))
-
-        def counted(start: int, stop: int) -> tuple[Ints, Ints]:
-            rows = edges[:-1]
-            rows = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-            return rows, time_ns[rows]
-
-        return counted, len(edges) - 1
+        return _listed(history, edges), len(edges) - 1
     first, last = int(time_ns[0]), int(time_ns[-1])
     grids = stretches_of(timeframe, zone, first, last)
     stamps = frozen(time_ns)
@@ -211,3 +254,14 @@ def _cutter(
         return np.concatenate([rows for rows, _ in parts]), np.concatenate([times for _, times in parts])
 
     return timed, min(len(history), most_bars(timeframe, first, last))
+
+
+def _listed(history: History, edges: Ints) -> Callable[[int, int], tuple[Ints, Ints]]:
+    """What lists the rows of a range that begin a bar, and those rows' times."""
+
+    def listed(start: int, stop: int) -> tuple[Ints, Ints]:
+        rows = edges[:-1]
+        rows = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
+        return rows, history.time_ns[rows]
+
+    return listed

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.bars import Bars
-from kf_widget.history.choices import choices
+from kf_widget.history.choices import check_backend, choices
 from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.index import frozen
 from kf_widget.history.joined import Part, joined_for
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.history.zones import Zone
 
-__all__ = ["BACKENDS", "bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
+__all__ = ["bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
-BACKENDS: Final = ("auto", "cpu", "gpu")
 _BAR_GRAIN: Final = 4096
 
 
@@ -50,10 +49,7 @@ def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = 
     ValueError : an unknown backend, or a timeframe that needs a volume that is not there.
     KfError : "gpu" where none can be used; says why.
     """
-    if backend not in BACKENDS:
-        raise ValueError(
-            f"resample: backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}."
-        )
+    check_backend("resample", backend)
     if backend == "gpu":
         from kf_widget.history.gpu import gpu_columns
 

@@ -16,6 +16,7 @@ from kf_widget.store.files import Files
 from kf_widget.store.layout import FIRST_ROW, SEGMENT, STEPS, bar_columns, tick_columns
 from kf_widget.store.mapped import map_bars, map_column
 from kf_widget.store.nodes import NodeWriter
+from kf_widget.store.reducer import Reducer
 
 __all__ = ["BarWriter"]
 
@@ -32,6 +33,7 @@ class BarWriter:
     ----------
     rows, last_ns, bars : what is there already: ticks, the time of the last, bars of each level that is kept.
     ticks_of : the first rows as ticks with their index; called only where a bar may have closed.
+    reducer : makes the bars; by default the CPU does.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class BarWriter:
         last_ns: int,
         bars: Mapping[str, int],
         ticks_of: Callable[[int], Ticks],
+        reducer: Reducer | None = None,
     ) -> None:
         self._files, self._schema, self._ticks_of = files, schema, ticks_of
+        self._reducer = reducer or Reducer()
         self._rows, self._last_ns = rows, last_ns
         self._levels = {name: self._opened(name, count) for name, count in bars.items()}
 
@@ -97,9 +101,7 @@ class BarWriter:
     def _write(self, name: str, level: _Level, ticks: Ticks, starts: npt.NDArray[np.int64]) -> None:
         """Write the bars that end where these buckets begin."""
         edges = np.concatenate(([level.covered], starts))
-        first_ns = ticks.time_ns[edges[:-1]]
-        ohlc, volume, count = ticks.index.aggregate(edges)
-        open, high, low, close = (np.ascontiguousarray(column) for column in ohlc.T)
+        first_ns, open, high, low, close, volume, count = self._reducer.bars(ticks, edges)
         time_ns = first_ns - first_ns % STEPS[name]
         sizes = () if ticks.volume is None else (volume,)
         columns: tuple[npt.NDArray[Any], ...] = (time_ns, open, high, low, close, *sizes, count)

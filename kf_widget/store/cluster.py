@@ -29,6 +29,7 @@ from kf_widget.store.lock import Lock
 from kf_widget.store.manifest import Manifest, Source, read_manifest
 from kf_widget.store.mapped import map_column, map_ticks
 from kf_widget.store.nodes import NodeWriter
+from kf_widget.store.reducer import Reducer
 from kf_widget.store.rows import RowWriter
 from kf_widget.store.writer import recover, tail_hashes
 
@@ -44,7 +45,7 @@ _RANGES_A_WORKER: Final = 4
 
 
 def fill_by_cluster(
-    client: Any, root: Path, open_source: Callable[[], TickStream], stream: TickStream
+    client: Any, root: Path, open_source: Callable[[], TickStream], stream: TickStream, backend: str = "cpu"
 ) -> Manifest:
     """Fill the empty store in a folder that all workers share, and commit it.
 
@@ -53,10 +54,11 @@ def fill_by_cluster(
     client : `dask.distributed.Client`.
     open_source : opens the source again, on a worker.
     stream : of the same source, open here; where it cannot tell its rows, a worker counts them first.
+    backend : as for `ingest`, on the workers too.
 
     Raises
     ------
-    KfError : the workers see another source or another folder.
+    KfError : the workers see another source or another folder, or one of them no GPU.
     ValueError : rows that fall in time between ranges.
     """
     lock, files = Lock(root, "ingest"), Files(root)
@@ -72,7 +74,7 @@ def fill_by_cluster(
         cuts = _cuts(rows, _RANGES_A_WORKER * max(len(client.scheduler_info()["workers"]), 1))
         write = client.map(
             _write_range, *zip(*cuts, strict=True), root=root, id=manifest.id, schema=manifest.schema,
-            open_source=open_source, fingerprint=stream.fingerprint, pure=False,
+            open_source=open_source, fingerprint=stream.fingerprint, backend=backend, pure=False,
         ) if cuts else []  # fmt: skip
         spans = client.gather(write)
         for (_, last_ns), (first_ns, _), (start, _) in zip(spans[:-1], spans[1:], cuts[1:], strict=True):
@@ -81,7 +83,7 @@ def fill_by_cluster(
                     f"ingest: rows must be in time order, got {iso(first_ns)} after {iso(last_ns)} at row"
                     f" {start:,}. Pass sort=True."
                 )
-        return _finish(files, manifest, rows, Source(stream.fingerprint, True, dropped))
+        return _finish(files, manifest, rows, Source(stream.fingerprint, True, dropped), Reducer(backend))
     finally:
         files.close()
         lock.close()
@@ -123,6 +125,7 @@ def _write_range(
     schema: Schema,
     open_source: Callable[[], TickStream],
     fingerprint: str,
+    backend: str,
 ) -> tuple[int, int]:
     """Write rows ``[start, stop)`` durably; returns the first and the last time."""
     manifest = read_manifest(root, "ingest")
@@ -133,9 +136,10 @@ def _write_range(
     stream = open_source()
     if stream.fingerprint != fingerprint or stream.schema != schema:
         raise KfError("ingest: source must be the same for all workers. Take files on a shared file system.")
-    files = Files(root)
+    reducer, files = Reducer(backend), Files(root)
     try:
-        nodes = NodeWriter(files, "", schema.size is not None, map_ticks(root, schema, 0).index, _LEVELS)
+        nothing = map_ticks(root, schema, 0).index
+        nodes = NodeWriter(files, "", schema.size is not None, nothing, _LEVELS, reducer.blocks)
         nodes.skip(start)
         rows = RowWriter(files, schema, start, [xxhash.xxh3_64() for _ in tick_columns(schema)], nodes)
         first_ns = last_ns = 0
@@ -159,7 +163,7 @@ def _write_range(
         files.close()
 
 
-def _finish(files: Files, manifest: Manifest, rows: int, source: Source) -> Manifest:
+def _finish(files: Files, manifest: Manifest, rows: int, source: Source, reducer: Reducer) -> Manifest:
     """The nodes above, the bars, the tail's checksums; then the commit."""
     root, schema = files.root, manifest.schema
     has_volume, n_nodes = schema.size is not None, rows >> 6 * _LEVELS
@@ -170,7 +174,7 @@ def _finish(files: Files, manifest: Manifest, rows: int, source: Source) -> Mani
     }
     nodes.push(Nodes(found["high"], found["low"], found.get("sum", np.empty(0)), found["first"]), _LEVELS)
     ticks = map_ticks(root, schema, rows)
-    bars = BarWriter(files, schema, 0, 0, {}, lambda _: ticks)
+    bars = BarWriter(files, schema, 0, 0, {}, lambda _: ticks, reducer)
     bars.update(rows)
     columns = tick_columns(schema)
     tail = {c.name: running.hexdigest() for c, running in zip(columns, tail_hashes(ticks), strict=True)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kf_widget.history.index import Nodes, RangeIndex, build_nodes
@@ -21,12 +23,20 @@ class NodeWriter:
     has_volume : whether there are sums.
     index : of the rows that are there already.
     levels : how many levels to write; all by default.
+    blocks : fills whole blocks from their rows; by default the CPU does.
     """
 
     def __init__(
-        self, files: Files, folder: str, has_volume: bool, index: RangeIndex, levels: int | None = None
+        self,
+        files: Files,
+        folder: str,
+        has_volume: bool,
+        index: RangeIndex,
+        levels: int | None = None,
+        blocks: Callable[[Nodes, Nodes], None] | None = None,
     ) -> None:
         self._files, self._folder, self._has_volume, self._most = files, folder, has_volume, levels
+        self._blocks = blocks
         a = index.arrays
         rows = Nodes(a.high, a.low, a.volume, a.time_ns)
         found = [rows, Nodes(a.block_high, a.block_low, a.block_sum, a.block_first)]
@@ -75,7 +85,11 @@ class NodeWriter:
             build_nodes(_joined(waiting, below.part(0, taken)), made, 0, 1)
         whole = n_made - begun
         if whole:
-            build_nodes(below.part(taken, taken + whole * GROUP), made.part(begun, n_made), 0, whole)
+            children, parents = below.part(taken, taken + whole * GROUP), made.part(begun, n_made)
+            if level == 0 and self._blocks is not None:
+                self._blocks(children, parents)
+            else:
+                build_nodes(children, parents, 0, whole)
         self._waiting[level] = _rest(below, taken + whole * GROUP)
         return made.frozen()
 

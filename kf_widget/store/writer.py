@@ -29,6 +29,7 @@ from kf_widget.store.lock import Lock
 from kf_widget.store.manifest import Manifest, Source, read_manifest
 from kf_widget.store.mapped import map_ticks
 from kf_widget.store.nodes import NodeWriter
+from kf_widget.store.reducer import Reducer
 from kf_widget.store.rows import RowWriter
 
 __all__ = ["Writer", "create", "tail_hashes"]
@@ -56,14 +57,23 @@ class Writer:
 
     Takes the lock, cuts off what an earlier writer left uncommitted, and proves the tail's checksums.
 
+    Parameters
+    ----------
+    root, what : the store's folder, and the caller, for messages.
+    files : through which it writes; its own by default.
+    reducer : makes the index and the bars; by default the CPU does.
+
     Raises
     ------
     KfError : another writer, a damaged store, or a system that refuses.
     """
 
-    def __init__(self, root: Path, what: str, files: Files | None = None) -> None:
+    def __init__(
+        self, root: Path, what: str, files: Files | None = None, reducer: Reducer | None = None
+    ) -> None:
         self._lock = Lock(root, what)
         self._files = files or Files(root)
+        self._reducer = reducer or Reducer()
         try:
             manifest = read_manifest(root, what)
             if manifest is None:
@@ -86,7 +96,8 @@ class Writer:
                     " fit. Restore it from a copy of the store."
                 )
         recover(self._files, manifest)
-        nodes = NodeWriter(self._files, "", manifest.schema.size is not None, ticks.index)
+        has_volume = manifest.schema.size is not None
+        nodes = NodeWriter(self._files, "", has_volume, ticks.index, blocks=self._reducer.blocks)
         self._rows = RowWriter(self._files, manifest.schema, manifest.rows, hashes, nodes)
         self._bars = BarWriter(
             self._files,
@@ -95,6 +106,7 @@ class Writer:
             self.last_ns or 0,
             manifest.bars,
             lambda rows: map_ticks(root, manifest.schema, rows),
+            self._reducer,
         )
 
     @property

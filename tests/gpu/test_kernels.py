@@ -12,8 +12,9 @@ from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.bars import Bars
 from kf_widget.history.edges import floor_time, row_edges
 from kf_widget.history.gpu_history import GpuHistory
+from kf_widget.history.gpu_nodes import stream_nodes
 from kf_widget.history.gpu_scan import DeviceColumns, Pieces, scan_rows
-from kf_widget.history.index import RangeIndex
+from kf_widget.history.index import Nodes, RangeIndex, build_nodes
 from kf_widget.history.resample import scan_columns
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
@@ -187,6 +188,34 @@ def test_any_edges_with_empty_bars(device: Any, seed: int) -> None:
     nothing = np.zeros(len(edges) - 1, np.int64)
     found = BarColumns(nothing, *map(device.download, bars))
     assert_same(found, bars_between(history, edges, nothing))
+
+
+@pytest.mark.parametrize("chunk", [4096, 12_288, 1 << 20])
+@pytest.mark.parametrize("first", [0, 1, 4095, 4096, 20_000])
+def test_bars_between_rows(device: Any, first: int, chunk: int) -> None:
+    history = ticks(30_001, DAY, seed=first)
+    for n in (1, 2, 40, 3000):
+        rng = np.random.default_rng(n)
+        edges = np.unique(np.append(rng.integers(first, len(history) + 1, n), first))
+        edges = np.append(edges, len(history)) if len(edges) < 2 else edges
+        expected = bars_between(history, edges, history.time_ns[edges[:-1]])
+        assert_same(gpu.stream_bars(device, history, edges, chunk), expected)
+
+
+@pytest.mark.parametrize("size", [np.float32, np.float64, None])
+@pytest.mark.parametrize("n", [0, 1, 200])
+def test_blocks_over_rows_on_the_host(device: Any, n: int, size: Any) -> None:
+    made = ticks(64 * n, DAY, size=size)
+    sizes = np.empty(0) if made.size is None else np.asarray(made.size)
+    rows = Nodes(made.price, made.price, sizes, made.time_ns).frozen()
+    found, expected = (Nodes.room(n, size is not None) for _ in range(2))
+    build_nodes(rows, expected, 0, n)
+    for chunk in (4096, 1 << 20):
+        for column in found:
+            column[:] = 0
+        stream_nodes(device, rows, found, chunk)
+        for name, mine, theirs in zip(Nodes._fields, found, expected, strict=True):
+            assert mine.tobytes() == theirs.tobytes(), name
 
 
 @pytest.mark.parametrize("chunk", [4096, 12_288, 1 << 20])
