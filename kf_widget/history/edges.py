@@ -67,11 +67,7 @@ def calendar_rule(
 
 def most_bars(timeframe: Timeframe, start_ns: int, stop_ns: int) -> int:
     """An upper bound of the bars that touch ``[start_ns, stop_ns]``, gaps included."""
-    span = stop_ns - start_ns if stop_ns > start_ns else 0
-    nominal = timeframe.nominal_ns
-    shortest = nominal if timeframe.kind == "time" else nominal * 9 // 10
-    # A day may end with a cut bar, and an offset change may cut two more.
-    return span // shortest + 3 * (span // _DAY_NS) + 16
+    return int((stop_ns - start_ns) * timeframe.bars_per_ns) + 17 if stop_ns > start_ns else 17
 
 
 def time_edges(timeframe: Timeframe, zone: Zone, start_ns: int, stop_ns: int) -> Ints:

@@ -87,25 +87,36 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
     if not n_rows:
         return _empty(0)
     if by_time and history.levels:
-        finest = history.levels[min(history.levels)]
-        rows = joined_for(history, timeframe, zone, int(finest.bars.time_ns[0]), int(time_ns[-1]) + 1)
-        if not rows.plain:
-            return _merged([_of_part(part, timeframe, zone) for part in rows.parts])
+        parts = _parts(history, timeframe, zone)
+        if parts:
+            return _merged(parts)
     edges = None if by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
     if not indexed and known.never_builds:  # to count the bars would be a twentieth of a small scan
         return scan_columns(history, timeframe, zone, edges)
-    n_bars = most_bars(timeframe, time_ns.item(0), time_ns.item(-1)) if edges is None else len(edges) - 1
+    if edges is None:
+        first, last = time_ns.item(0), time_ns.item(-1)
+        n_bars = most_bars(timeframe, first, last)
+    else:
+        n_bars = len(edges) - 1
     way = known.way(n_rows, n_bars, indexed=indexed, gpu=gpu, by_time=by_time)
-    if way == "gpu":
-        from kf_widget.history.gpu import gpu_columns
+    if way == "index":
+        if edges is None:
+            return _index_times(history, timeframe, zone, first, last)
+        return _through_index(history, edges, time_ns[edges[:-1]])
+    if way == "scan":
+        return scan_columns(history, timeframe, zone, edges)
+    from kf_widget.history.gpu import gpu_columns
 
-        return gpu_columns(history, timeframe, zone)
-    return (
-        index_columns(history, timeframe, zone, edges)
-        if way == "index"
-        else scan_columns(history, timeframe, zone, edges)
-    )
+    return gpu_columns(history, timeframe, zone)
+
+
+def _parts(history: History, timeframe: Timeframe, zone: Zone) -> list[BarColumns]:
+    """Columns of the bars of the levels that fit, and of the ticks after them; none where no level fits."""
+    finest = history.levels[min(history.levels)]
+    start_ns, stop_ns = int(finest.bars.time_ns[0]), int(history.time_ns[-1]) + 1
+    rows = joined_for(history, timeframe, zone, start_ns, stop_ns)
+    return [] if rows.plain else [_of_part(part, timeframe, zone) for part in rows.parts]
 
 
 def _of_part(part: Part, timeframe: Timeframe, zone: Zone) -> BarColumns:
@@ -153,14 +164,17 @@ def _merged(parts: list[BarColumns]) -> BarColumns:
     return whole if kept.all() else BarColumns._make(column[kept] for column in whole)
 
 
-def index_columns(
-    history: History, timeframe: Timeframe, zone: Zone, edges: Ints | None = None
-) -> BarColumns:
+def index_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
     """Columns of the bars of a history that is not empty, each bar through the index."""
-    if not timeframe.by_time:
-        edges = row_edges(timeframe, history, 0, len(history)) if edges is None else edges
-        return _through_index(history, edges, history.time_ns[edges[:-1]])
-    instants = time_edges(timeframe, zone, int(history.time_ns[0]), int(history.time_ns[-1]) + 1)
+    if timeframe.by_time:
+        return _index_times(history, timeframe, zone, int(history.time_ns[0]), int(history.time_ns[-1]))
+    edges = row_edges(timeframe, history, 0, len(history))
+    return _through_index(history, edges, history.time_ns[edges[:-1]])
+
+
+def _index_times(history: History, timeframe: Timeframe, zone: Zone, first: int, last: int) -> BarColumns:
+    """Bars of time through the index; the times of the first and the last row are known."""
+    instants = time_edges(timeframe, zone, first, last + 1)
     rows = history.index.rows(instants)
     full = np.diff(rows) > 0
     return _through_index(history, np.append(rows[:-1][full], rows[-1]), instants[:-1][full])

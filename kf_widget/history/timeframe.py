@@ -56,17 +56,26 @@ class Timeframe:
     step : nanoseconds, days, weeks or months (int); ticks (int); volume or traded value (float).
     nominal_ns : usual length in nanoseconds: a day of 24 hours, a mean month; 0 for ticks, volume and value.
     by_time : whether the clock or the calendar cuts the bars, not the trades.
+    bars_per_ns : bars that begin in a nanosecond, an upper bound in the long run; 0.0 where trades cut.
     """
 
     kind: Kind
     step: int | float
     nominal_ns: int = field(init=False, repr=False, compare=False)
     by_time: bool = field(init=False, repr=False, compare=False)
+    bars_per_ns: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Kept, not properties: a small history is resampled in 30 us and asks for them a dozen times.
-        object.__setattr__(self, "nominal_ns", int(self.step) * _NOMINAL_NS[self.kind])
-        object.__setattr__(self, "by_time", _NOMINAL_NS[self.kind] > 0)
+        nominal_ns = int(self.step) * _NOMINAL_NS[self.kind]
+        object.__setattr__(self, "nominal_ns", nominal_ns)
+        object.__setattr__(self, "by_time", nominal_ns > 0)
+        object.__setattr__(self, "bars_per_ns", self._rate(nominal_ns) if nominal_ns else 0.0)
+
+    def _rate(self, nominal_ns: int) -> float:
+        # A day may end with a cut bar, and an offset change may cut two more; a rounding is 1e-16.
+        shortest = nominal_ns if self.kind == "time" else 0.9 * nominal_ns
+        return (1 / shortest + 3 / _DAY_NS) * (1 + 1e-12)
 
     @staticmethod
     def parse(text: str | Timeframe) -> Timeframe:

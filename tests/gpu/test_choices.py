@@ -200,13 +200,13 @@ def test_the_gpu_is_chosen_only_while_it_is_there(monkeypatch: pytest.MonkeyPatc
 def test_auto_takes_the_way_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     history = Ticks.from_columns(np.arange(5000) * 10**9, np.ones(5000), np.ones(5000))
     taken = []
-    for name in ("index_columns", "scan_columns"):
+    for name in ("_through_index", "scan_columns"):
         real = getattr(resample, name)
         monkeypatch.setattr(resample, name, lambda *a, real=real, name=name: taken.append(name) or real(*a))
     save_choices(MEASURED)
     for text in ("1s", "1h", "1t", "2000t"):
         history.resample(text)
-    assert taken == ["scan_columns", "index_columns", "scan_columns", "index_columns"]
+    assert taken == ["scan_columns", "_through_index", "scan_columns", "_through_index"]
 
 
 @pytest.mark.parametrize("text", ["1h", "500t", "500v"])
@@ -215,14 +215,14 @@ def test_untuned_auto_looks_whether_the_index_is_there(monkeypatch: pytest.Monke
         return Ticks.from_columns(np.arange(50_000) * 10**9, np.ones(50_000), np.ones(50_000))
 
     taken = []
-    for name in ("index_columns", "scan_columns"):
+    for name in ("_through_index", "scan_columns"):
         real = getattr(resample, name)
         monkeypatch.setattr(resample, name, lambda *a, real=real, name=name: taken.append(name) or real(*a))
     bare, indexed = history(), history()
     assert len(indexed.index) == 50_000
     first, second = bare.resample(text), indexed.resample(text)
     # volume bars find their edges through the index, so it is there by then
-    assert taken == ["index_columns" if text == "500v" else "scan_columns", "index_columns"]
+    assert taken == ["_through_index" if text == "500v" else "scan_columns", "_through_index"]
     for name in ("time_ns", "open", "high", "low", "close", "volume", "count"):
         assert np.array_equal(getattr(first, name), getattr(second, name))
 

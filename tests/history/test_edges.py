@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tree_reference import tree_sum
 
 from kf_widget.history.calendar_kernels import day_of, month_of
-from kf_widget.history.edges import ceil_time, floor_time, row_edges, time_edges
+from kf_widget.history.edges import ceil_time, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -228,6 +228,19 @@ def test_volume_and_value_bars(data: st.DataObject) -> None:
     part = row_edges(timeframe, history, start, stop)
     low, high = np.searchsorted(whole, start, "right") - 1, np.searchsorted(whole, stop, "left")
     np.testing.assert_array_equal(part, whole[low : high + 1])
+
+
+@given(
+    st.sampled_from(["1ns", "7ns", "1ms", "1s", "90m", "1D", "7D", "3W", "1M", "100Y"]),
+    st.integers(-(1 << 63) + 1, (1 << 63) - 1),
+    st.integers(-(1 << 63) + 1, (1 << 63) - 1),
+)
+def test_most_bars_is_never_too_few(text: str, start: int, stop: int) -> None:
+    """In whole numbers: a cut bar at the end of each day, and two more where the offset changes."""
+    timeframe = Timeframe.parse(text)
+    nominal, span = timeframe.nominal_ns, max(stop - start, 0)
+    shortest = nominal if timeframe.kind == "time" else nominal * 9 // 10
+    assert most_bars(timeframe, start, stop) >= span // shortest + 3 * (span // DAY) + 16
 
 
 def test_volume_bars_over_several_threads() -> None:
