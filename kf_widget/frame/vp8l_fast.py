@@ -44,7 +44,7 @@ _REPEATS = 0.15
 """A picture of which a larger share of the copies comes from afar repeats itself, as glyphs do."""
 _FEW = 2048
 """Only pictures of fewer tokens are scanned again, which takes 50 us at most."""
-_PLACES = 4
+_PLACES = 16
 """At so many earlier places a copy is sought then."""
 
 
