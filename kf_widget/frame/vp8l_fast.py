@@ -42,6 +42,9 @@ _FAR_SYMBOL = 14
 """From this distance symbol on a copy comes from afar."""
 _REPEATS = 0.15
 """A picture of which a larger share of the copies comes from afar repeats itself, as glyphs do."""
+_MANY = 900
+_MANY_REPEATS = 0.09
+"""Of more tokens than a thumbnail of candles has a smaller share says so."""
 _FEW = 2048
 """Only pictures of fewer tokens are scanned again, which takes 50 us at most."""
 _PLACES = 16
@@ -229,7 +232,7 @@ def encode_fast(
         if count < 0:
             return SHORT_TOKENS
         flat = pixels[: height * across]
-    if count < _FEW and far_share(distances) > _REPEATS:
+    if count < _FEW and far_share(distances) > (_REPEATS if count < _MANY else _MANY_REPEATS):
         greens[:] = 0
         distances[:] = 0
         count = scan(flat, flat.size // height, tokens, greens, distances, table, True)

@@ -196,8 +196,7 @@ def search(
     space: Any,
     out: Any,
 ) -> int:
-    """Look for the smallest file of a picture after a `glance` at it; what is found is in the third
-    row of ``space.tokens``, ``labels`` and ``found``.
+    """Look for the smallest file of a picture after a `glance` at it; `keep_less` keeps what is found.
 
     Tiles are sorted into groups of codes, and the pixels cut again with the costs of their groups, for
     as long as that makes the file smaller.
@@ -221,7 +220,6 @@ def search(
     found[FOUND_BITS] = 1 << 62
     found[FOUND_SHOWN] = shown
     found[FOUND_ABOVE] = above
-    space.found[1, FOUND_BITS] = 1 << 62
     near = _fill_near(across, effort.neighbours, space.near)
     few = count < _FEW
     rounds, most = effort.rounds, effort.groups

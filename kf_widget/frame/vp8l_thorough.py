@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kf_widget.frame.vp8l_found import write_found
+from kf_widget.frame.vp8l_found import FOUND_BITS, write_found
 from kf_widget.frame.vp8l_order import order_colours
 from kf_widget.frame.vp8l_pack import (
     BAD_INDEX,
@@ -72,7 +72,8 @@ def encode_thorough(
     Notes
     -----
     Pixels of 16 colours or fewer are packed. A small picture is looked at unpacked, too: its palette is
-    hardly longer, and glyphs and lines repeat wherever they lie. Of a large one whose rows differ little,
+    hardly longer, and glyphs and lines repeat wherever they lie. A large one is searched both ways, where
+    the effort is great and that looks better at a glance. Of a large one whose rows differ little,
     as where a smooth line is steep, differences of rows are coded: 8 % fewer bytes.
     """
     height, width = indices.shape
@@ -106,7 +107,14 @@ def encode_thorough(
             least = bits
             chosen = shown
     coded = pixels[: height * packed_width(width, chosen)]
+    space.found[1, FOUND_BITS] = 1 << 62
     if search(coded, width, height, used, chosen, above, count, effort, space, out) < 0:
         return SHORT_TOKENS
+    if effort.further and few and indices.size >= _SMALL and not above:
+        coded = _code_pixels(indices, _UNPACKED, used, space.ranks, pixels)
+        count, bits = glance(coded, width, height, _UNPACKED, space, out)
+        better = count > 0 and bits < least
+        if better and search(coded, width, height, used, _UNPACKED, False, count, effort, space, out) < 0:
+            return SHORT_TOKENS
     size: int = write_found(width, height, used, space, out)
     return size
