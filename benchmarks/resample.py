@@ -13,7 +13,7 @@ compared with the better of what it could have done on the same history by the m
 rounds: two that do the same then differ by 2 % at most. Seconds are those of the best run of all.
 
 The memory's speed is that of a plain sum over 2 GiB by all cores. Bytes read are time, price and size of
-each row once, though the scan reads the times twice; bytes written are seven columns of 8 bytes a bar.
+each row once; bytes written are seven columns of 8 bytes a bar.
 The *bare* time is what the same memory takes without any work: the three columns summed, and columns for as
 many bars filled, in memory as new as the scan's. It is the scan's floor, as bars are few or many; a second
 history, a month at some 50 ticks a second, shows the scan where a bar has many rows.

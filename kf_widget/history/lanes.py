@@ -18,12 +18,18 @@ from numba.extending import intrinsic
 __all__ = [
     "bit_count",
     "cut_bits",
+    "first_highest",
+    "first_lowest",
     "highest_8",
     "highest_16",
     "highest_64",
+    "highest_run",
+    "keep_highest",
+    "keep_lowest",
     "lowest_8",
     "lowest_16",
     "lowest_64",
+    "lowest_run",
     "sum_8",
     "sum_16",
     "sum_64",
@@ -85,6 +91,11 @@ def _folded(builder: Any, vectors: list[Any], join: Callable[[Any, Any], Any]) -
     return builder.extract_element(lanes, ir.Constant(_INDEX, 0))
 
 
+def _best(builder: Any, sign: str, left: Any, right: Any) -> Any:
+    """The higher ones of two vectors, or the lower ones."""
+    return builder.select(builder.fcmp_ordered(sign, left, right), left, right)
+
+
 def _sum(vectors: int) -> Any:
     def sum_first(typingctx: Any, values: Any, row: Any, count: Any) -> Any:
         """Sum by the halving tree of the first `count` of 8, 16 or 64 neighbours, all of which it reads.
@@ -117,14 +128,63 @@ def _extreme(vectors: int, sign: str) -> Any:
             first = _picked(builder, loaded[0], loaded[0], [0] * _LANES)
             kept = [builder.select(m, v, first) for m, v in zip(masks, loaded, strict=True)]
 
-            def join(left: Any, right: Any) -> Any:
-                return builder.select(builder.fcmp_ordered(sign, left, right), left, right)
-
-            return _folded(builder, kept, join)
+            return _folded(builder, kept, lambda left, right: _best(builder, sign, left, right))
 
         return types.float64(values, types.int64, types.int64), codegen
 
     return intrinsic(extreme_first)
+
+
+def _run_extreme(sign: str) -> Any:
+    def extreme_of_run(typingctx: Any, values: Any, row: Any, count: Any) -> Any:
+        """Highest, or lowest, of 1 to 64 neighbours; reads no others, but 8 where they are fewer.
+
+        Vectors that would lie beyond the run are its last 8 again, which spares their masks.
+
+        values : float64, C-contiguous, none NaN; row : int64, not checked; count : int64
+        """
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind, zero = signature.args[0], ir.Constant(_WORD, 0)
+            last = builder.sub(args[2], ir.Constant(_WORD, _LANES))
+            last = builder.select(builder.icmp_signed("<", last, zero), zero, last)
+            (lanes,) = _loaded(context, builder, kind, args[0], args[1], 1)
+            mask = _masks(builder, args[2], 1)[0]
+            found = builder.select(mask, lanes, _picked(builder, lanes, lanes, [0] * _LANES))
+            for k in range(1, 64 // _LANES):
+                place = ir.Constant(_WORD, _LANES * k)
+                place = builder.select(builder.icmp_signed("<", place, last), place, last)
+                (lanes,) = _loaded(context, builder, kind, args[0], builder.add(args[1], place), 1)
+                found = builder.select(mask, _best(builder, sign, found, lanes), found)
+            return _folded(builder, [found], lambda left, right: _best(builder, sign, left, right))
+
+        return types.float64(values, types.int64, types.int64), codegen
+
+    return intrinsic(extreme_of_run)
+
+
+def _kept(sign: str, first: bool) -> Any:
+    def keep_best(typingctx: Any, best: Any, values: Any, row: Any) -> Any:
+        """Let each of 8 values become the highest, or lowest, of itself and every eighth of 64 neighbours.
+
+        The first 64 count alone: to write eight values one by one and read them as a vector is slow.
+
+        best : float64 (8,), overwritten; values : float64, C-contiguous; row : int64, not checked
+        """
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            lanes = _loaded(context, builder, signature.args[1], args[1], args[2], 64 // _LANES)
+            if not first:
+                lanes += _loaded(context, builder, signature.args[0], args[0], ir.Constant(_WORD, 0), 1)
+            while len(lanes) > 1:
+                lanes = [*lanes[2:], _best(builder, sign, *lanes[:2])]
+            data = context.make_array(signature.args[0])(context, builder, args[0]).data
+            builder.store(lanes[0], builder.bitcast(data, _DOUBLES.as_pointer()), align=_LANES)
+            return context.get_dummy_value()
+
+        return types.void(best, values, types.int64), codegen
+
+    return intrinsic(keep_best)
 
 
 def _cut_bits(typingctx: Any, time_ns: Any, row: Any, before: Any, start: Any, inverse: Any) -> Any:
@@ -195,3 +255,6 @@ trailing_zeros: Any = intrinsic(_trailing_zeros)
 sum_8, sum_16, sum_64 = (_sum(vectors) for vectors in (1, 2, 8))
 highest_8, highest_16, highest_64 = (_extreme(vectors, ">") for vectors in (1, 2, 8))
 lowest_8, lowest_16, lowest_64 = (_extreme(vectors, "<") for vectors in (1, 2, 8))
+highest_run, lowest_run = _run_extreme(">"), _run_extreme("<")
+first_highest, first_lowest = _kept(">", True), _kept("<", True)
+keep_highest, keep_lowest = _kept(">", False), _kept("<", False)

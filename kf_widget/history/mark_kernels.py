@@ -1,8 +1,8 @@
 """Kernels that mark the rows at which bars of time begin, one bit a row, and read the marks again.
 
-A history is resampled in two passes, as the number of bars must be known before there is room for them. The
-first reads the times and all that the calendar says; what it finds is kept at an eighth of a byte a row, so
-that the second reads the time of a bar's first row alone.
+Where a bar goes depends on how many there are before it. So rows are marked first, by their times and all
+that the calendar says; what is found is kept at an eighth of a byte a row, so that their reduction reads the
+time of a bar's first row alone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import stretch
 from kf_widget.history.lanes import bit_count, cut_bits, trailing_zeros
-from kf_widget.history.prefetch import prefetch
+from kf_widget.history.prefetch import prefetch, prefetch_far
 from kf_widget.jit import kernel, part
 
-__all__ = ["bar_begins", "bar_stop", "mark_bars", "marked_edges"]
+__all__ = ["bar_begins", "bar_end", "bar_stop", "mark_bars", "marked_edges"]
 
-_AHEAD: Final = 128
-"""Rows between asking for memory and reading it: of 1e8 rows this spares a quarter of the second pass."""
+_AHEAD: Final = 1024
+"""Rows between asking for times and reading them: into the second cache, as the first has too few waiting
+places; of 1e8 rows this spares a tenth where another kernel has not asked for them before."""
 
 _FAR: Final = 512
 
@@ -93,18 +94,23 @@ def mark_bars(
     stop_row: int,
     marks: npt.NDArray[np.uint64],
 ) -> Any:
-    """Mark the first row of every bar of rows ``[start_row, stop_row)``, the first of which begins one.
+    """Mark the rows of ``[start_row, stop_row)`` that are the first of a bar.
 
     kind, step, from_ns, offset_ns : as `calendar_kernels.stretch` takes them
-    marks : uint64 (n_words,), 64 rows a word, overwritten: bit k of word w is row start_row + 64 * w + k
+    marks : uint64 (n_words or more,), 64 rows a word: bit k of word w is row start_row + 64 * w + k;
+        the words of these rows are overwritten
 
-    Returns the number of bars.
+    Returns how many there are.
     """
     start, stop, width = 0, 0, 1
     end = time_ns[start_row]  # of the bar of the row before
+    if start_row > 0:
+        time = time_ns[start_row - 1]
+        start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
+        end = min(time - (time - start) % width + width, stop)
     n_bars = 0
-    word = 0
-    while word < marks.size:
+    word, n_words = 0, (stop_row - start_row + 63) >> 6
+    while word < n_words:
         row = start_row + 64 * word
         after = min(row + 64, stop_row)
         time, last = time_ns[row], time_ns[after - 1]
@@ -120,8 +126,8 @@ def mark_bars(
         # A stretch of one bar may be years long, beyond what the products of `cut_bits` hold.
         if last < stop and width < stop - start:
             for i in range(8):
-                prefetch(time_ns, row + _AHEAD + 8 * i)
-            before = time_ns[row - 1] if word > 0 else start - 1
+                prefetch_far(time_ns, row + _AHEAD + 8 * i)
+            before = time_ns[row - 1] if row > 0 else start - 1
             bits = _cuts(time_ns, row, after, before, start, width)
             end = min(start + (_number(last, start, 1.0 / np.float64(width)) + 1) * width, stop)
         else:
@@ -140,33 +146,47 @@ def mark_bars(
 
 
 @part(_nrt=False)
+def bar_end(
+    kind: int,
+    step: int,
+    from_ns: npt.NDArray[np.int64],
+    offset_ns: npt.NDArray[np.int64],
+    time_ns: npt.NDArray[np.int64],
+    row: int,
+    stop_row: int,
+) -> Any:
+    """First row beyond the bar that holds `row` and the last row before `stop_row`."""
+    if stop_row == time_ns.size:
+        return stop_row
+    time = time_ns[row]
+    start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
+    end = min(time - (time - start) % width + width, stop)
+    return bar_stop(time_ns, stop_row - 1, time_ns.size, end)
+
+
+@part(_nrt=False)
 def marked_edges(
     marks: npt.NDArray[np.uint64],
     word: int,
+    n_words: int,
     start_row: int,
     edges: npt.NDArray[np.int64],
     count: int,
     rows: int,
     time_ns: npt.NDArray[np.int64],
-    close: npt.NDArray[np.float64],
-    volume: npt.NDArray[Any],
 ) -> Any:
-    """Marked rows from a word on, until they are two and span some rows, or the marks end.
+    """Marked rows from a word on, until they are two and span some rows, or the `n_words` of marks end.
 
     start_row : row of the marks' first bit
     edges : int64, with room for rows + 72; from `count` on overwritten with the marked rows, then anything
-    time_ns, close, volume : columns that are asked for ahead
+    time_ns : the times of the marked rows are asked for
 
     Returns the next word, and how many edges there are now.
     """
     first = word
-    while word < marks.size and (count < 2 or 64 * (word - first) < rows):
+    while word < n_words and (count < 2 or 64 * (word - first) < rows):
         bits = marks[word]
         row = start_row + 64 * word
-        if 64 * (word - first) < rows:
-            for i in range(8):
-                prefetch(close, row + _AHEAD + 8 * i)
-                prefetch(volume, row + _AHEAD + 8 * i)
         place = count
         count += bit_count(bits)
         while bits != np.uint64(0):

@@ -15,6 +15,7 @@ from kf_widget.history.edges import calendar_rule, floor_time, most_bars, row_ed
 from kf_widget.history.index import frozen
 from kf_widget.history.joined import Part, joined_for
 from kf_widget.history.mark_kernels import mark_bars
+from kf_widget.history.one_pass import expected_bars, scan_once
 from kf_widget.history.scan_kernels import Scratch, scan_bars, scan_edges
 from kf_widget.history.ticks import Ticks
 from kf_widget.threads import split, spread
@@ -30,6 +31,8 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 _BAR_GRAIN: Final = 4096
+_ONCE_ROWS: Final = 1 << 21  # fewer stay in a cache
+_ONCE_LENGTH: Final = 512  # longest usual bar, in rows, of which it pays to read all times
 
 
 def resample(history: History, timeframe: Timeframe, zone: Zone, backend: str = "auto") -> Bars:
@@ -215,15 +218,18 @@ def _scan_rows(history: History, edges: Ints) -> BarColumns:
 
 
 def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
-    """Bars of time in one pass over the rows.
+    """Bars of time in one pass over the rows, or in two, the first of which marks and counts them.
 
-    The bars are marked and counted first: that reads the times alone, and it is cheaper than growing or
-    moving results whose number only the pass itself would tell.
+    Two are better where the rows stay in a cache, and where bars are long: most of their times are skipped.
     """
     columns = _inputs(history)
     time_ns = columns[0]
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
+    if len(time_ns) >= _ONCE_ROWS:
+        expected = expected_bars(timeframe, zone, time_ns)
+        if expected * _ONCE_LENGTH >= len(time_ns):
+            return scan_once(rule, columns, expected)
     pieces = split(0, len(time_ns), grain=choices().scan_grain)
     if len(pieces) > 1:
         begins = floor_time(timeframe, zone, time_ns[[start for start, _ in pieces]])
@@ -241,7 +247,7 @@ def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
 
     def scan(start: int, stop: int) -> None:
         marks, bar = todo.pop(start)
-        scan_bars(*rule, columns, marks, start, stop, out, bar, Scratch.room())
+        scan_bars(*rule, columns, marks, start, stop, out, bar, 0, Scratch.room())
 
     spread(scan, pieces)
     return out

@@ -14,15 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.lanes import highest_8, highest_16, lowest_8, lowest_16, sum_8, sum_16
+from kf_widget.history.prefetch import prefetch, prefetch_far
 from kf_widget.jit import part
 
 if TYPE_CHECKING:
     from kf_widget.history.bar_columns import BarColumns
 
-__all__ = ["ROOM", "short_bars"]
+__all__ = ["AHEAD", "ROOM", "short_bars"]
 
 ROOM: Final = 32
 """Rows of the history from a bar's first on, all of which may be read."""
+
+AHEAD: Final = 512
+"""Rows between asking for prices and sizes and reading them. Asked for bar by bar, not a block at once: a
+processor has few waiting places, and what finds none holds all work up."""
 
 _SHORT: Final = 8
 _MIDDLE: Final = 16
@@ -36,6 +41,7 @@ def short_bars(
     n_bars: int,
     out: BarColumns,
     bar: int,
+    times_ahead: int,
     middle: npt.NDArray[np.int64],
     longer: npt.NDArray[np.int64],
 ) -> Any:
@@ -46,9 +52,10 @@ def short_bars(
     columns : as in `scan_kernels.scan_bars`
     edges : int64, row edges of the bars ``[first, first + n_bars)``
     out : overwritten from `bar` on, high, low and volume of longer bars with anything
+    times_ahead : as in `scan_kernels.scan_bars`
     middle, longer : int64 (n_bars or more,), overwritten; `longer` with the longer bars, from `first` on
     """
-    _, opens, high, low, close, volume = columns
+    time_ns, opens, high, low, close, volume = columns
     _, out_open, out_high, out_low, out_close, out_volume, out_count = out
     has_volume = volume.size > 0
     n_middle, n_longer = np.uint64(0), np.uint64(0)
@@ -63,6 +70,10 @@ def short_bars(
         out_close[here] = close[np.uint64(after - 1)]
         out_volume[here] = sum_8(volume, row, count) if has_volume else 0.0
         out_count[here] = count
+        prefetch(close, row + AHEAD)
+        prefetch(volume, row + AHEAD)
+        if times_ahead > 0:
+            prefetch_far(time_ns, row + times_ahead)
         across = (row ^ (after - 1)) >> 6 != 0
         middle[n_middle] = j
         n_middle += np.uint64((count <= _MIDDLE) & ((count > _SHORT) | across))
@@ -73,6 +84,8 @@ def short_bars(
         row = edges[np.uint64(first + j)]
         count = edges[np.uint64(first + j + 1)] - row
         here = np.uint64(bar + j)
+        prefetch(close, row + AHEAD + 8)
+        prefetch(volume, row + AHEAD + 8)
         out_high[here] = highest_16(high, row, count)
         out_low[here] = lowest_16(low, row, count)
         if has_volume:

@@ -270,8 +270,8 @@ def test_marks_are_the_first_rows_of_bars(data: st.DataObject) -> None:
     steps = np.concatenate([rng.integers(0, scale + 1, rng.integers(1, 700)) for scale in scales])
     time_ns = np.cumsum(steps) + data.draw(st.sampled_from([-(10**18), 0, 1_604_188_800 * SECOND]))
     firsts = np.unique(floor_time(timeframe, zone, time_ns), return_index=True)[1]
-    start = int(data.draw(st.sampled_from(firsts.tolist())))
-    stop = int(data.draw(st.sampled_from([*firsts[firsts > start].tolist(), len(time_ns)])))
+    start = data.draw(st.sampled_from(firsts.tolist()) | st.integers(0, len(time_ns) - 1))
+    stop = data.draw(st.integers(start + 1, len(time_ns)) | st.just(len(time_ns)))
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     marks = np.full(-(-(stop - start) // 64), 2**64 - 1, np.uint64)
     n_bars = mark_bars(*rule, time_ns, start, stop, marks)
