@@ -184,15 +184,14 @@ def _crossings(index: RangeIndex, timeframe: Timeframe, start_row: int, stop_row
     prices = arrays.close if by_value else arrays.close[:0]
     sums = _value_sums(index) if by_value else (arrays.block_sum, arrays.node_sum)
     leaves = (arrays.volume, prices, *sums, arrays.level_start)
-    buffer = np.empty(GROUP)
 
     def total(row: int) -> float:
-        return float(total_before(*leaves, row, buffer))
+        return float(total_before(*leaves, row, np.empty(GROUP)))  # a buffer to each thread
 
     step = step_of(timeframe, total(n_rows))
 
     def crossing(multiple: float) -> int:
-        return int(find_crossing(*leaves, multiple * step, 0, n_rows, buffer))
+        return int(find_crossing(*leaves, multiple * step, 0, n_rows, np.empty(GROUP)))
 
     def between(start: int, stop: int) -> Ints:
         room = int(count_multiples(total(stop), step) - count_multiples(total(start), step)) + 1

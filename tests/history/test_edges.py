@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import time
 import zoneinfo
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tree_reference import tree_sum
 
+from kf_widget.history import edges
 from kf_widget.history.calendar_kernels import day_of, month_of
 from kf_widget.history.edges import ceil_time, floor_time, most_bars, row_edges, time_edges
 from kf_widget.history.ticks import Ticks
@@ -273,3 +277,33 @@ def test_value_bars_need_prices_of_at_least_zero() -> None:
     price = np.where(np.arange(10_000) % 2, -37.63, 20.0)
     with pytest.raises(ValueError, match=r"'2\$' must have prices of at least 0 to add up, got -37\.63"):
         row_edges(Timeframe.parse("2$"), ticks_of(np.ones(10_000), price), 0, 10_000)
+
+
+@pytest.mark.parametrize("text", ["50v", "5000$"])
+def test_threads_that_look_for_crossings_have_room_of_their_own(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy: set[int] = set()
+    shared: list[str] = []
+
+    def watched(kernel: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            buffer = id(arguments[-1])
+            if buffer in busy:
+                shared.append(str(kernel))
+            busy.add(buffer)
+            time.sleep(1e-3)
+            busy.discard(buffer)
+            return kernel(*arguments)
+
+        return run
+
+    n = 1 << 12
+    ticks = Ticks.from_columns(np.arange(n), np.full(n, 100.0), np.full(n, 2.0))
+    timeframe = Timeframe.parse(text)
+    expected = row_edges(timeframe, ticks, 0, n)
+    monkeypatch.setattr(edges, "_ROW_GRAIN", 128)
+    for name in ("total_before", "find_crossing", "fill_crossings"):
+        monkeypatch.setattr(edges, name, watched(getattr(edges, name)))
+    np.testing.assert_array_equal(row_edges(timeframe, ticks, 0, n), expected)
+    assert not shared
