@@ -26,7 +26,9 @@ __all__ = ["Autotuned", "gpu_info", "run_autotune"]
 
 _ROWS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 _ROWS_PER_BAR: Final = (4, 24, 64, 112, 192, 1024, 65_536)
-_GRAIN_ROWS: Final = (100_000, 300_000, 1_000_000)
+_GRAIN_CASES: Final = tuple(
+    (n_rows, per_bar) for n_rows in (100_000, 300_000, 1_000_000) for per_bar in (4, 64)
+)
 _GRAINS: Final = (1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 20)
 _SECOND: Final = 1_000_000_000
 _BUDGET_S: Final = 0.2
@@ -183,14 +185,14 @@ def _work(way: str, history: Ticks, timeframe: Timeframe, zone: Zone) -> Callabl
 
 
 def _best_grain(zone: Zone, timeframe: Timeframe) -> int:
-    """Fewest rows worth a piece of their own: the usual, unless another is better at every size that it cuts.
+    """Fewest rows worth a piece of their own: the usual, unless another is better in every case that it cuts.
 
-    A twentieth slower at one of the sizes rules it out, and over all of them it must be a twentieth faster.
+    A twentieth slower in one of the cases rules it out, and over all of them it must be a twentieth faster.
     """
     usual = Choices().scan_grain
     ratios: dict[int, list[float]] = {grain: [] for grain in _GRAINS}
-    for n_rows in _GRAIN_ROWS:
-        history = _even_ticks(n_rows, 64)
+    for case in _GRAIN_CASES:
+        history = _even_ticks(*case)
         taken = {}
         for grain in _GRAINS:
             adopt(replace(Choices(), scan_grain=grain))

@@ -32,12 +32,12 @@ BACKENDS: Final = ("auto", "cpu", "gpu")
 Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
-_FORMAT: Final = 3  # 1 and 2 were measured on scans that are slower than today's
-# Usual: the shortest bars that the index makes faster than the scan, while the columns are in a cache and
-# where they come from memory. To build an index first takes longer than a scan, whatever the bars.
-_INDEX_ROWS: Final = 24
-_INDEX_ROWS_FAR: Final = 80
-_NEAR_ROWS: Final = 1 << 21
+_FORMAT: Final = 4  # those before were measured on scans that are slower than today's
+# Usual: the shortest bars that the index makes faster than the scan, in histories of so many rows: in the
+# fastest caches, in the last one, in memory. To build an index first takes longer than a scan, whatever the
+# bars.
+_INDEX_ROWS: Final = ((1 << 18, 64), (1 << 21, 144))
+_INDEX_ROWS_FAR: Final = 256
 _KEPT: Final = 1024
 _DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
 
@@ -76,7 +76,7 @@ class Choices:
         by_time : whether the index must look up the rows of the bars' times, or is given the rows.
         """
         if not self.seconds:
-            shortest = _INDEX_ROWS if n_rows <= _NEAR_ROWS else _INDEX_ROWS_FAR
+            shortest = next((rows for most, rows in _INDEX_ROWS if n_rows <= most), _INDEX_ROWS_FAR)
             return "index" if indexed and n_bars * shortest <= n_rows else "scan"
         key = (n_rows, n_bars, indexed, by_time)
         found = self._found.get(key)

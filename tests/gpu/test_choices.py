@@ -139,10 +139,9 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
 
 def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> None:
     usual = Choices()
-    assert usual.way(1_000_000, 1_000_000 // 24) == "index"
-    assert usual.way(1_000_000, 1_000_000 // 23) == "scan"
-    assert usual.way(100_000_000, 100_000_000 // 80) == "index"
-    assert usual.way(100_000_000, 100_000_000 // 79) == "scan"
+    for n_rows, per_bar in ((100_000, 64), (1_000_000, 144), (100_000_000, 256)):
+        assert usual.way(n_rows, n_rows // per_bar) == "index"
+        assert usual.way(n_rows, n_rows // (per_bar - 1)) == "scan"
     assert usual.never_builds
     for n_rows in (1, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000):
         assert usual.way(n_rows, 1, indexed=False) == "scan"
