@@ -109,9 +109,9 @@ def write_found(width: int, height: int, used: int, space: Any, out: Any) -> Any
     found = space.found[1]
     form = found[FOUND_FORM]
     count = found[FOUND_COUNT]
-    bits = _lay_out(width, height, used, tokens, labels, found, 0, space, out)
-    if form:
-        bits = _lay_out(width, height, used, tokens, labels, found, form, space, out)
+    bits = 0
+    for turn in range(2 if form else 1):  # with a palette first, which finds the tiles' tokens
+        bits = _lay_out(width, height, used, tokens, labels, found, form * turn, space, out)
     needed = space.bits[2] + 32 + (bits >> 3)
     if needed > out.size:
         return -max(needed, HEAD)

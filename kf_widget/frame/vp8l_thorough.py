@@ -83,38 +83,36 @@ def encode_thorough(
     if used < 0:
         return BAD_INDEX
     few = per_byte(used) > 1
+    small = indices.size < _SMALL
     chosen = used if few else max(used, _UNPACKED)
     shown = chosen
     above = False
+    better = False
     count = 0
     least = 1 << 62
-    # The last turn is for the choice of the others.
-    for turn in range(0 if few and indices.size < _SMALL else 2, 3):
-        if turn < 2:
-            shown = _UNPACKED if turn == 0 else used
-        elif shown == chosen and least < 1 << 62:
-            continue
-        else:
-            shown = chosen
-        coded = _code_pixels(indices, shown, used, space.ranks, pixels)
-        if indices.size >= _SMALL and lies_in_rows(coded, packed_width(width, shown), space):
-            subtract_above(coded, packed_width(width, shown))
-            above = True
-        count, bits = glance(coded, width, height, shown, space, out)
-        if count < 0:
-            return SHORT_TOKENS
-        if bits < least:
-            least = bits
-            chosen = shown
-    coded = pixels[: height * packed_width(width, chosen)]
     space.found[1, FOUND_BITS] = 1 << 62
-    if search(coded, width, height, used, chosen, above, count, effort, space, out) < 0:
-        return SHORT_TOKENS
-    if effort.further and few and indices.size >= _SMALL and not above:
-        coded = _code_pixels(indices, _UNPACKED, used, space.ranks, pixels)
-        count, bits = glance(coded, width, height, _UNPACKED, space, out)
-        better = count > 0 and bits < least
-        if better and search(coded, width, height, used, _UNPACKED, False, count, effort, space, out) < 0:
-            return SHORT_TOKENS
+    # Looks at a small picture both ways, a search of the better one, and a great effort's look at a large
+    # picture the other way. Each function that takes the space is called in one place: it has so many
+    # arrays that a call takes as long to compile as a function.
+    for turn in range(0 if few and small else 2, 4 if few and not small and effort.further else 3):
+        if turn == 3 and above:
+            break
+        if turn != 2 or shown != chosen or least == 1 << 62:
+            shown = _UNPACKED if turn == 0 or turn == 3 else (used if turn == 1 else chosen)
+            coded = _code_pixels(indices, shown, used, space.ranks, pixels)
+            if turn == 2 and not small and lies_in_rows(coded, packed_width(width, shown), space):
+                subtract_above(coded, packed_width(width, shown))
+                above = True
+            count, bits = glance(coded, width, height, shown, space, out)
+            if count < 0:
+                return SHORT_TOKENS
+            better = bits < least
+            if better:
+                least = bits
+                chosen = shown
+        if turn == 2 or (turn == 3 and better):
+            coded = pixels[: height * packed_width(width, shown)]
+            if search(coded, width, height, used, shown, above, count, effort, space, out) < 0:
+                return SHORT_TOKENS
     size: int = write_found(width, height, used, space, out)
     return size
