@@ -13,7 +13,7 @@ BITS = 3
 """Size of the writer's state: pending bits, how many (below 8), next byte to write."""
 
 
-@part
+@part(_nrt=False)
 def start(bits: Any, position: int) -> None:
     """Begin at byte `position` of the output.
 
@@ -24,7 +24,7 @@ def start(bits: Any, position: int) -> None:
     bits[2] = position
 
 
-@part
+@part(_nrt=False)
 def put(out: Any, bits: Any, value: int, count: int) -> None:
     """Append the low `count` bits of `value`.
 
@@ -41,7 +41,7 @@ def put(out: Any, bits: Any, value: int, count: int) -> None:
     bits[1] = have & 7
 
 
-@part
+@part(_nrt=False)
 def finish(out: Any, bits: Any) -> int:
     """Pad the last byte with zeros; the position one past the last byte."""
     store8(out, bits[2], bits[0])

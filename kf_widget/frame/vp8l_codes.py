@@ -25,7 +25,7 @@ SCRATCH = _NEXT + 32
 """Size of the int64 scratch array that these kernels share."""
 
 
-@part
+@part(_nrt=False)
 def code_lengths(counts: Any, n: int, limit: int, lengths: Any, keys: Any) -> int:
     """Lengths of an optimal prefix code, none above `limit`.
 
@@ -103,7 +103,7 @@ def code_lengths(counts: Any, n: int, limit: int, lengths: Any, keys: Any) -> in
         floor *= 2
 
 
-@part
+@part(_nrt=False)
 def canonical_codes(lengths: Any, n: int, codes: Any, following: Any) -> None:
     """Codes of given lengths, as they go into the stream.
 
@@ -134,7 +134,7 @@ def canonical_codes(lengths: Any, n: int, codes: Any, following: Any) -> None:
         codes[s] = (backward << 4) | size
 
 
-@part
+@part(_nrt=False)
 def _lengths_to_runs(lengths: Any, n: int, runs: Any) -> int:
     """Run-length symbols of a list of code lengths: symbol in the low 5 bits, extra bits above."""
     count = 0
@@ -170,7 +170,7 @@ def _lengths_to_runs(lengths: Any, n: int, runs: Any) -> int:
     return count
 
 
-@part
+@part(_nrt=False)
 def _shows_end(counted: int, unused: int) -> bool:
     """Whether to say how many lengths follow, `counted` symbols of them, for `unused` zeros less."""
     zeros = 4 * unused if unused <= 2 else (7 if unused <= 10 else 12)
@@ -180,7 +180,7 @@ def _shows_end(counted: int, unused: int) -> bool:
     return unused > 0 and 3 + wide < zeros
 
 
-@part
+@part(_nrt=False)
 def write_lengths(out: Any, bits: Any, used: int, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
     """Write a prefix code down.
 
@@ -257,7 +257,7 @@ def write_lengths(out: Any, bits: Any, used: int, n: int, lengths: Any, codes: A
         codes[first] = 0
 
 
-@part
+@part(_nrt=False)
 def write_code(out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: Any, scratch: Any) -> None:
     """Build the prefix code for `counts` and write it down.
 

@@ -25,19 +25,19 @@ _CHANNELS = GREENS + CACHED
 """Where in a row of ``space.direct_counts`` red, blue and alpha lie, after green, lengths and the cache."""
 
 
-@part
+@part(_nrt=False)
 def _slot(colour: int, bits: int) -> Any:
     """Place of a colour in a cache of 2**bits."""
     return ((_HASH * colour) & 0xFFFFFFFF) >> (32 - bits)
 
 
-@part
+@part(_nrt=False)
 def _channel(colour: int, k: int) -> Any:
     """Red, blue and alpha of 0xAARRGGBB, in the order of their codes."""
     return (colour >> (16 if k == 0 else (0 if k == 1 else 24))) & 255
 
 
-@part
+@part(_nrt=False)
 def _cache_bits(used: int, form: int, space: Any) -> int:
     """The smallest cache in which no two colours share a place; 0 if there is none, or none is wanted."""
     for bits in range(1, _CACHE_BITS + 1 if (form - 1) & 1 else 1):
@@ -51,7 +51,7 @@ def _cache_bits(used: int, form: int, space: Any) -> int:
     return 0
 
 
-@part
+@part(_nrt=False)
 def _count(tokens: Any, count: int, labels: Any, groups: int, bits: int, space: Any) -> None:
     """Count the symbols of each group, but those of distances."""
     space.direct_counts[:groups] = 0
@@ -71,7 +71,7 @@ def _count(tokens: Any, count: int, labels: Any, groups: int, bits: int, space: 
                 counts[_CHANNELS + k * LITERALS + _channel(colour, k)] += 1
 
 
-@part
+@part(_nrt=False)
 def lay_out_direct(
     width: int,
     height: int,
@@ -142,7 +142,7 @@ def lay_out_direct(
     return total
 
 
-@part
+@part(_nrt=False)
 def write_direct_tokens(
     out: Any, used: int, tokens: Any, count: int, labels: Any, form: int, space: Any
 ) -> None:

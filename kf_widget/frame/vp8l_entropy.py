@@ -21,7 +21,7 @@ from kf_widget.jit import part
 __all__ = ["write_group_tokens", "write_groups", "write_tiles"]
 
 
-@part
+@part(_nrt=False)
 def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) -> None:
     """The entropy image: group numbers as green, copied from above or from the left."""
     counts = space.label_counts
@@ -60,7 +60,7 @@ def _write_labels(out: Any, labels: Any, n_tiles: int, across: int, space: Any) 
     write_tokens(out, bits, tokens, count, codes[0], codes[1])
 
 
-@part
+@part(_nrt=False)
 def write_tiles(
     out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, space: Any
 ) -> None:
@@ -72,7 +72,7 @@ def write_tiles(
         _write_labels(out, labels, n_tiles, across, space)
 
 
-@part
+@part(_nrt=False)
 def write_groups(
     out: Any, labels: Any, n_tiles: int, across: int, shift: int, groups: int, smooth: bool, space: Any
 ) -> Any:
@@ -109,7 +109,7 @@ def write_groups(
     return total
 
 
-@part
+@part(_nrt=False)
 def write_group_tokens(out: Any, tokens: Any, count: int, labels: Any, space: Any) -> None:
     """Write each token with the codes of its tile.
 

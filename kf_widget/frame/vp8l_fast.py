@@ -51,7 +51,7 @@ _PLACES = 16
 """At so many earlier places a copy is sought then."""
 
 
-@part
+@part(_nrt=False)
 def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
     """About how many bits the pixels up to `stop` take with near copies only; `budget` when not less."""
     n = pixels.size
@@ -71,7 +71,7 @@ def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
     return min(bits, budget)
 
 
-@part
+@part(_nrt=False)
 def far_share(distances: Any) -> Any:
     """The share of copies from afar, by how often the symbols of their distances occur."""
     far = 0
@@ -83,7 +83,7 @@ def far_share(distances: Any) -> Any:
     return far / max(total, 1)
 
 
-@part
+@part(_nrt=False)
 def _longest(pixels: Any, at: int, most: int, table: Any, slot: int) -> Any:
     """The best of the last `_PLACES` places that share a set of the table, which `at` joins; -1 if none."""
     first = slot & -_PLACES
@@ -102,7 +102,7 @@ def _longest(pixels: Any, at: int, most: int, table: Any, slot: int) -> Any:
     return place
 
 
-@part
+@part(_nrt=False)
 def scan(
     pixels: Any, width: int, tokens: Any, greens: Any, distances: Any, table: Any, again: Any = None
 ) -> int:

@@ -36,7 +36,7 @@ _DIRECT_COLOURS = 16
 """So few colours may go without a palette."""
 
 
-@part
+@part(_nrt=False)
 def _lay_out(
     width: int, height: int, used: int, tokens: Any, labels: Any, found: Any, form: int, space: Any, out: Any
 ) -> Any:
@@ -82,7 +82,7 @@ def _lay_out(
     return write_groups(out, labels, n_tiles, wide, shift, found[FOUND_GROUPS], True, space)
 
 
-@part
+@part(_nrt=True)
 def keep_less(width: int, height: int, used: int, space: Any, out: Any) -> None:
     """Keep what one search found where its file is the smallest yet."""
     found = space.found[0]
@@ -101,7 +101,7 @@ def keep_less(width: int, height: int, used: int, space: Any, out: Any) -> None:
             space.found[1, FOUND_FORM] = form
 
 
-@part
+@part(_nrt=False)
 def write_found(width: int, height: int, used: int, space: Any, out: Any) -> Any:
     """Write the smallest file that was found; its size, or minus the size that `out` must have."""
     tokens = space.tokens[3]

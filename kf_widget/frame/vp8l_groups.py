@@ -19,13 +19,13 @@ _ROUNDS = 3
 _VAIN = 2
 
 
-@part
+@part(_nrt=False)
 def tiles_across(pixels: int, shift: int) -> int:
     """How many tiles of 2**shift pixels it takes to cover a side."""
     return (pixels + (1 << shift) - 1) >> shift
 
 
-@part
+@part(_nrt=False)
 def tile_shift(width: int, height: int, shift: int) -> int:
     """The smallest tile of 2**shift pixels or more that leaves at most `TILES` of them."""
     while tiles_across(width, shift) * tiles_across(height, shift) > TILES:
@@ -33,7 +33,7 @@ def tile_shift(width: int, height: int, shift: int) -> int:
     return shift
 
 
-@part
+@part(_nrt=False)
 def tile_tokens(tokens: Any, count: int, width: int, shift: int, tiles: Any) -> None:
     """Find the tile that each token begins in, whose codes it will be written with."""
     across = tiles_across(width, shift)
@@ -47,7 +47,7 @@ def tile_tokens(tokens: Any, count: int, width: int, shift: int, tiles: Any) -> 
             column %= width
 
 
-@part
+@part(_nrt=False)
 def model(tokens: Any, count: int, labels: Any, groups: int, space: Any) -> None:
     """Count the symbols of each group, and set the costs that follow."""
     space.greens[:groups] = 0
@@ -64,7 +64,7 @@ def model(tokens: Any, count: int, labels: Any, groups: int, space: Any) -> None
         )
 
 
-@part
+@part(_nrt=False)
 def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
     """What each tile would take with codes of its own, and a little for the codes."""
     counts = space.tile_counts
@@ -89,7 +89,7 @@ def _own_costs(tokens: Any, count: int, n_tiles: int, space: Any) -> None:
         space.own_costs[tile] = int(BIT * cost)
 
 
-@part
+@part(_nrt=False)
 def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labels: Any) -> int:
     """Give each tile the group whose codes suit it best; how many groups are left.
 
@@ -121,7 +121,7 @@ def _assign(tokens: Any, count: int, n_tiles: int, groups: int, space: Any, labe
     return shown
 
 
-@part
+@part(_nrt=False)
 def _settle(
     tokens: Any,
     count: int,
@@ -144,7 +144,7 @@ def _settle(
     return groups, size + 8 * space.bits[2] + space.bits[1]
 
 
-@part
+@part(_nrt=False)
 def _worst_tile(excess: Any, n_tiles: int) -> int:
     """The tile that suits its group worst, each one once."""
     worst = 0
@@ -155,7 +155,7 @@ def _worst_tile(excess: Any, n_tiles: int) -> int:
     return worst
 
 
-@part
+@part(_nrt=False)
 def _mark_blank(tokens: Any, count: int, n_tiles: int, space: Any, labels: Any) -> None:
     """Label 1 for tiles in which nothing begins but the longest copies from above, 0 for the others.
 
@@ -168,7 +168,7 @@ def _mark_blank(tokens: Any, count: int, n_tiles: int, space: Any, labels: Any) 
             labels[space.tiles[i]] = 0
 
 
-@part
+@part(_nrt=True)
 def cluster(
     tokens: Any,
     count: int,

@@ -20,7 +20,7 @@ LONG = 12
 """Pixels that two places in a chain of the second kind share."""
 
 
-@part(forceinline=True)
+@part(_nrt=False, forceinline=True)
 def hash_long(pixels: Any, at: int) -> Any:
     """Slot of the `LONG` pixels from `at` on, in the second half of the table."""
     word = load4(pixels, at) * 0x9E3779B1
@@ -29,7 +29,7 @@ def hash_long(pixels: Any, at: int) -> Any:
     return (1 << HASH_BITS) + (((word ^ (word >> 29)) & 0xFFFFFFFF) >> (32 - HASH_BITS))
 
 
-@part
+@part(_nrt=False)
 def next_edge(pixels: Any, width: int, at: int, most: int) -> Any:
     """The first place from `at` on, of `most`, that `link` would chain; `at` where there is none.
 
@@ -47,7 +47,7 @@ def next_edge(pixels: Any, width: int, at: int, most: int) -> Any:
     return at
 
 
-@part(forceinline=True)
+@part(_nrt=False, forceinline=True)
 def link(pixels: Any, width: int, at: int, stop: int, table: Any, links: Any, linked: int) -> int:
     """Chain the place `at`, and those up to `stop` that something may begin at; how many there are then.
 

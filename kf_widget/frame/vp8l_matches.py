@@ -37,7 +37,7 @@ _NEAR = np.zeros((8, 16), np.int64)
 _NEAR[STEPS[:, 1], STEPS[:, 0] + 7] = np.arange(1, 121)
 
 
-@part
+@part(_nrt=False)
 def alike(pixels: Any, at: int, other: int, most: int) -> Any:
     """How many pixels from `at` on equal those from `other` on, at most `most`.
 
@@ -54,13 +54,13 @@ def alike(pixels: Any, at: int, other: int, most: int) -> Any:
     return run
 
 
-@part
+@part(_nrt=False)
 def hash4(pixels: Any, at: int, size_bits: int) -> Any:
     """Hash of the four pixels from `at` on, below 2**size_bits."""
     return ((load4(pixels, at) * 0x9E3779B1) & 0xFFFFFFFF) >> (32 - size_bits)
 
 
-@part
+@part(_nrt=False)
 def distance_code(distance: int, width: int) -> Any:
     """The shortest distance code for pixels `distance` back in a picture `width` wide."""
     up = (distance + 7) // width

@@ -18,13 +18,13 @@ _ALIKE = 3
 _ORDERS = 4
 
 
-@part
+@part(_nrt=False)
 def _channel(colour: int, before: int, shift: int) -> int:
     """The difference of two colours in a channel, as it is written: 0..255."""
     return (((colour >> shift) & 255) - ((before >> shift) & 255)) & 255
 
 
-@part
+@part(_nrt=False)
 def _step(colour: int, before: int, seen: Any, kind: int) -> int:
     """How little a colour is to be liked after another one."""
     if kind == _SORTED:
@@ -38,7 +38,7 @@ def _step(colour: int, before: int, seen: Any, kind: int) -> int:
     return cost
 
 
-@part
+@part(_nrt=False)
 def _arrange(palette: Any, n: int, kind: int, left: Any, seen: Any) -> None:
     """Put the colours in order, each time the one that is liked best after the last.
 
@@ -70,7 +70,7 @@ def _arrange(palette: Any, n: int, kind: int, left: Any, seen: Any) -> None:
         before = colour
 
 
-@part
+@part(_nrt=True)
 def order_colours(palette: Any, n: int, ranks: Any, orders: Any, out: Any, bits: Any, work: Any) -> None:
     """Number the colours anew so that the palette takes few bits.
 

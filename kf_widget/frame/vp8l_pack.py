@@ -28,7 +28,7 @@ BAD_INDEX = -2
 """Returned where an index has no colour."""
 
 
-@part
+@part(_nrt=False)
 def rank_colours(colours: Any, n_colours: int, counts: Any, merge: bool, palette: Any, ranks: Any) -> int:
     """Number the colours that occur, in their order; how many they are, or `BAD_INDEX`.
 
@@ -61,19 +61,19 @@ def rank_colours(colours: Any, n_colours: int, counts: Any, merge: bool, palette
     return used
 
 
-@part
+@part(_nrt=False)
 def per_byte(used: int) -> int:
     """How many pixels a byte holds when `used` colours are in the table (RFC 9649, section 3.5.4)."""
     return 8 if used <= 2 else (4 if used <= 4 else (2 if used <= 16 else 1))
 
 
-@part
+@part(_nrt=False)
 def packed_width(width: int, used: int) -> int:
     """Bytes in a packed row."""
     return (width + per_byte(used) - 1) // per_byte(used)
 
 
-@part
+@part(_nrt=False)
 def highest(pixels: Any) -> Any:
     """The highest of uint8 (n,)."""
     top = np.uint8(0)
@@ -82,7 +82,7 @@ def highest(pixels: Any) -> Any:
     return top
 
 
-@part
+@part(_nrt=False)
 def copy_distance(code: int, width: int) -> Any:
     """How many pixels back a distance code points in a picture `width` wide."""
     if code > 120:
@@ -90,7 +90,7 @@ def copy_distance(code: int, width: int) -> Any:
     return max(STEPS[code - 1, 0] + STEPS[code - 1, 1] * width, 1)
 
 
-@part
+@part(_nrt=False)
 def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
     """Write the ranks of the pixels that tokens stand for, as a decoder would.
 
@@ -128,7 +128,7 @@ def replay(tokens: Any, count: int, width: int, ranks: Any, out: Any) -> None:
         at = stop
 
 
-@part
+@part(_nrt=False)
 def _pack_row(row: Any, many: int, out: Any) -> None:
     """Pack a row of ranks, the first in the lowest bits of a byte."""
     width = row.size
@@ -153,7 +153,7 @@ def _pack_row(row: Any, many: int, out: Any) -> None:
         out[width // many] = byte
 
 
-@part
+@part(_nrt=False)
 def pack(pixels: Any, width: int, used: int, out: Any) -> None:
     """Pack ranks, row after row; the loops run 64 pixels to an instruction.
 
@@ -169,7 +169,7 @@ def pack(pixels: Any, width: int, used: int, out: Any) -> None:
         _pack_row(pixels[y * width : (y + 1) * width], per_byte(used), out[y * across : (y + 1) * across])
 
 
-@part
+@part(_nrt=False)
 def subtract_above(pixels: Any, width: int) -> None:
     """Replace each pixel by its difference to the one above, in the first row to the one on the left.
 
@@ -184,7 +184,7 @@ def subtract_above(pixels: Any, width: int) -> None:
         pixels[x] -= pixels[x - 1]
 
 
-@part
+@part(_nrt=False)
 def add_above(pixels: Any, width: int) -> None:
     """Undo `subtract_above`."""
     for x in range(1, width):
@@ -196,7 +196,7 @@ def add_above(pixels: Any, width: int) -> None:
             row[x] += above[x]
 
 
-@part
+@part(_nrt=False)
 def is_ranked(counts: Any, ranks: Any) -> bool:
     """Whether each index that occurs is its own rank."""
     moved = 0

@@ -21,13 +21,13 @@ PALETTE_WORK = _SCRATCH + SCRATCH
 """Size of the int64 scratch array of `write_palette`."""
 
 
-@part
+@part(_nrt=False)
 def _shift(channel: int) -> int:
     """Where green, red, blue and alpha, in the order of their codes, lie in a colour."""
     return 8 if channel == 0 else (16 if channel == 1 else (0 if channel == 2 else 24))
 
 
-@part
+@part(_nrt=False)
 def _write_flat_code(out: Any, bits: Any, size: int) -> None:
     """A code of 8 bits for each of 256 literals: 42 bits where a code of a few literals takes 100."""
     put(out, bits, 8 << 1, 5)
@@ -38,7 +38,7 @@ def _write_flat_code(out: Any, bits: Any, size: int) -> None:
         put(out, bits, 1 | (3 << 1) | ((LITERALS - 2) << 4), 12)
 
 
-@part
+@part(_nrt=False)
 def _write_channel_code(
     out: Any, bits: Any, counts: Any, size: int, lengths: Any, codes: Any, work: Any
 ) -> None:
@@ -65,7 +65,7 @@ def _write_channel_code(
         canonical_codes(lengths, size, codes, work)
 
 
-@part
+@part(_nrt=False)
 def write_palette(out: Any, bits: Any, palette: Any, n: int, shown: int, work: Any) -> None:
     """Announce the transform and write its table.
 

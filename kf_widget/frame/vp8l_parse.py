@@ -27,7 +27,7 @@ _AHEAD = 256
 """So many pixels ahead an edge is sought that a copy might hold."""
 
 
-@part
+@part(_nrt=False)
 def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: Any) -> None:
     """What each symbol costs with its extra bits, by the entropy of how often it occurs.
 
@@ -54,7 +54,7 @@ def symbol_costs(greens: Any, distances: Any, green_costs: Any, distance_costs: 
             costs[s] = cost + (BIT * prefix_extra(s - copies) if s >= copies else 0)
 
 
-@part(forceinline=True)
+@part(_nrt=False, forceinline=True)
 def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: int) -> None:
     """Note a way to `position`, if it is the cheapest yet."""
     k = position & (RING - 1)
@@ -67,7 +67,7 @@ def _reach(ring: Any, marks: Any, position: int, cost: int, source: int, token: 
     ring[2, k] = token
 
 
-@part(forceinline=True)
+@part(_nrt=False, forceinline=True)
 def _next(marks: Any, position: int) -> Any:
     """The first position after `position` that has been reached."""
     at = position + 1
@@ -81,7 +81,7 @@ def _next(marks: Any, position: int) -> Any:
     return at + trailing_zeros(marks[(at & (RING - 1)) >> 6])
 
 
-@part
+@part(_nrt=False)
 def _backtrack(ring: Any, end: int, arena: Any, tokens: Any) -> int:
     """Collect the tokens of the cheapest way, in order; how many they are."""
     k = end & (RING - 1)
@@ -102,7 +102,7 @@ def _backtrack(ring: Any, end: int, arena: Any, tokens: Any) -> int:
     return count
 
 
-@part
+@part(_nrt=False)
 def parse(
     pixels: Any,
     width: int,

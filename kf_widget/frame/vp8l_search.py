@@ -74,7 +74,7 @@ class Effort(NamedTuple):
     most: int
 
 
-@part
+@part(_nrt=False)
 def _fill_near(width: int, most: int, near: Any) -> int:
     """Distances of the closest neighbours past the one above and the one to the left."""
     count = 0
@@ -87,7 +87,7 @@ def _fill_near(width: int, most: int, near: Any) -> int:
     return count
 
 
-@part
+@part(_nrt=True)
 def _sort(
     tokens: Any,
     count: int,
@@ -116,7 +116,7 @@ def _sort(
         space.tokens[2, :count] = tokens[:count]
 
 
-@part
+@part(_nrt=False)
 def _scan_bits(pixels: Any, across: int, space: Any) -> Any:
     """Bits of the tokens of a quick scan, by their entropy; `SHORT_TOKENS` where there is no room.
 
@@ -137,7 +137,7 @@ def _scan_bits(pixels: Any, across: int, space: Any) -> Any:
     return bits // BIT
 
 
-@part
+@part(_nrt=False)
 def lies_in_rows(pixels: Any, across: int, space: Any) -> Any:
     """Whether pixels less those above seem to take fewer bits; all are left as they are."""
     plain = _scan_bits(pixels, across, space)
@@ -147,7 +147,7 @@ def lies_in_rows(pixels: Any, across: int, space: Any) -> Any:
     return 0 <= apart < plain
 
 
-@part
+@part(_nrt=False)
 def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: Any) -> Any:
     """Cut the pixels with the costs of a quick scan, searching little.
 
@@ -183,7 +183,7 @@ def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: An
     return count, bits + 8 * space.bits[2] + space.bits[1]
 
 
-@part
+@part(_nrt=True)
 def search(
     pixels: Any,
     width: int,

@@ -15,7 +15,7 @@ _SPREADS = np.array([2, 3, 6, 12], np.int64)
 """Counts in a row are taken for equal where the highest is at most half so many times the lowest."""
 
 
-@part
+@part(_nrt=False)
 def _even(counts: Any, n: int, spread: int, evened: Any) -> None:
     """Replace counts in a row that are about the same by their mean; one of 0 may count as a half."""
     first = 0
@@ -47,7 +47,7 @@ def _even(counts: Any, n: int, spread: int, evened: Any) -> None:
         first = last + 1
 
 
-@part
+@part(_nrt=False)
 def write_smooth_code(
     out: Any, bits: Any, counts: Any, n: int, lengths: Any, codes: Any, evened: Any, scratch: Any
 ) -> None:

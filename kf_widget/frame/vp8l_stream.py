@@ -41,7 +41,7 @@ _FROM_ABOVE = 2
 _CONTAINER = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
 
 
-@part
+@part(_nrt=False)
 def start_image(out: Any, bits: Any, width: int, height: int, palette: Any, used: int) -> None:
     """Write container and header; `palette` says whether a colour is translucent."""
     for i in range(20):
@@ -55,7 +55,7 @@ def start_image(out: Any, bits: Any, width: int, height: int, palette: Any, used
     put(out, bits, (width - 1) | ((height - 1) << 14) | (translucent << 28), 32)
 
 
-@part
+@part(_nrt=False)
 def start_file(
     out: Any, bits: Any, width: int, height: int, palette: Any, used: int, shown: int, above: int, work: Any
 ) -> None:
@@ -80,7 +80,7 @@ def start_file(
     put(out, bits, 0, 2)  # no further transform, no colour cache
 
 
-@part
+@part(_nrt=False)
 def finish_file(out: Any, bits: Any) -> Any:
     """Pad to an even size and fill the two sizes in; the size of the whole file in bytes."""
     stop = finish(out, bits)
@@ -94,7 +94,7 @@ def finish_file(out: Any, bits: Any) -> Any:
     return stop
 
 
-@part
+@part(_nrt=False)
 def write_file(
     out: Any,
     width: int,

@@ -40,7 +40,7 @@ def _rank_colours(indices: Any, colours: Any, n_colours: int, space: Any, out: A
     return used
 
 
-@part
+@part(_nrt=True)
 def _code_pixels(indices: Any, shown: int, used: int, ranks: Any, pixels: Any) -> Any:
     """Write the pixels as they are coded for a palette of `shown` colours; those bytes."""
     height, width = indices.shape
@@ -52,7 +52,7 @@ def _code_pixels(indices: Any, shown: int, used: int, ranks: Any, pixels: Any) -
     return pixels[: height * packed_width(width, shown)]
 
 
-@kernel
+@kernel(_nrt=False)
 def encode_thorough(
     indices: Any, colours: Any, n_colours: int, pixels: Any, space: Any, out: Any, effort: Any
 ) -> int:

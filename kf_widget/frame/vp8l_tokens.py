@@ -30,7 +30,7 @@ DISTANCES = 40
 """Symbols of the distance code."""
 
 
-@part
+@part(_nrt=False)
 def prefix_symbol(value: int) -> Any:
     """Symbol that a length or a distance code, 1 or more, begins with."""
     value -= 1
@@ -40,13 +40,13 @@ def prefix_symbol(value: int) -> Any:
     return 2 * top + ((value >> (top - 1)) & 1)
 
 
-@part
+@part(_nrt=False)
 def prefix_extra(symbol: int) -> int:
     """How many extra bits follow the symbol of a length or a distance code."""
     return (symbol - 2) >> 1 if symbol >= 4 else 0
 
 
-@part
+@part(_nrt=False)
 def copy_token(length: int, code: int) -> Any:
     """A copy of `length` pixels (1..4096) at a distance code (from 1), as one word.
 
@@ -60,7 +60,7 @@ def copy_token(length: int, code: int) -> Any:
     return (LITERALS + first) | (more << 9) | (second << 19) | (farther << 25)
 
 
-@part
+@part(_nrt=False)
 def copied(token: int) -> Any:
     """How many pixels a token stands for."""
     symbol = (token & 511) - LITERALS
@@ -71,7 +71,7 @@ def copied(token: int) -> Any:
     return ((2 + (symbol & 1)) << prefix_extra(symbol)) + ((token >> 9) & 1023) + 1
 
 
-@part
+@part(_nrt=False)
 def distance_said(token: int) -> Any:
     """The distance code of a copy."""
     symbol = (token >> 19) & 63
@@ -80,7 +80,7 @@ def distance_said(token: int) -> Any:
     return ((2 + (symbol & 1)) << prefix_extra(symbol)) + (token >> 25) + 1
 
 
-@part
+@part(_nrt=False)
 def write_tokens(out: Any, bits: Any, tokens: Any, count: int, green_codes: Any, distance_codes: Any) -> None:
     """Write tokens with finished codes.
 
@@ -126,7 +126,7 @@ def write_tokens(out: Any, bits: Any, tokens: Any, count: int, green_codes: Any,
     bits[2] = position
 
 
-@part
+@part(_nrt=False)
 def tokens_bits(greens: Any, distances: Any, green_codes: Any, distance_codes: Any) -> int:
     """How many bits `write_tokens` will write, from the counts of its symbols."""
     total = 0
@@ -139,7 +139,7 @@ def tokens_bits(greens: Any, distances: Any, green_codes: Any, distance_codes: A
     return total
 
 
-@part
+@part(_nrt=False)
 def write_lone_code(out: Any, bits: Any, symbol: int) -> None:
     """A code of one symbol, 0 or 1, which takes no bits."""
     put(out, bits, 1 | (symbol << 3), 4)
