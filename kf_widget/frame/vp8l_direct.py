@@ -1,5 +1,5 @@
 """Few colours without a palette: a literal writes its colour out, or only the first one of each colour does
-and the others call it by its place in the colour cache (RFC 9649, sections 4.3, 5.2.1 and 5.2.3)."""
+and the others call it by its place in the colour cache (RFC 9649, sections 3.5.3, 3.6.2.1 and 3.6.2.3)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from kf_widget.frame.vp8l_bits import put
 from kf_widget.frame.vp8l_codes import write_code
 from kf_widget.frame.vp8l_entropy import write_tiles
 from kf_widget.frame.vp8l_groups import tiles_across
+from kf_widget.frame.vp8l_palette import channel_shift
 from kf_widget.frame.vp8l_smooth import write_smooth_code
 from kf_widget.frame.vp8l_space import CACHED, DIRECT
 from kf_widget.frame.vp8l_stream import start_image
-from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, prefix_extra
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, tokens_bits, write_tokens
 from kf_widget.jit import part
 
 __all__ = ["FORMS", "lay_out_direct", "write_direct_tokens"]
@@ -34,7 +35,7 @@ def _slot(colour: int, bits: int) -> Any:
 @part(_nrt=False)
 def _channel(colour: int, k: int) -> Any:
     """Red, blue and alpha of 0xAARRGGBB, in the order of their codes."""
-    return (colour >> (16 if k == 0 else (0 if k == 1 else 24))) & 255
+    return (colour >> channel_shift(k + 1)) & 255
 
 
 @part(_nrt=False)
@@ -85,7 +86,9 @@ def lay_out_direct(
     space: Any,
     out: Any,
 ) -> Any:
-    """As `lay_out`, which has been called, without a palette.
+    """Write all that comes before the tokens, without a palette; how many bits those will take.
+
+    The tokens' tiles and the counts of their distances are those of the same tokens with a palette.
 
     Parameters
     ----------
@@ -129,16 +132,15 @@ def lay_out_direct(
         for k in range(3):
             at = _CHANNELS + k * LITERALS
             write_code(out, bits, counts[at:], LITERALS, space.lengths, codes[at:], space.scratch)
-        for s in range(DIRECT):
+        for s in range(GREENS, DIRECT):
             if s < greens or s >= _CHANNELS:
                 total += counts[s] * (codes[s] & 15)
-            if LITERALS <= s < GREENS:
-                total += counts[s] * prefix_extra(s - LITERALS)
         distances = space.distances[group]
-        codes = space.distance_codes[group]
-        write_smooth_code(out, bits, distances, DISTANCES, space.lengths, codes, space.evened, space.scratch)
-        for s in range(DISTANCES):
-            total += distances[s] * ((codes[s] & 15) + prefix_extra(s))
+        distance_codes = space.distance_codes[group]
+        write_smooth_code(
+            out, bits, distances, DISTANCES, space.lengths, distance_codes, space.evened, space.scratch
+        )
+        total += tokens_bits(counts, distances, codes, distance_codes)
     return total
 
 
@@ -157,17 +159,11 @@ def write_direct_tokens(
     cache = _cache_bits(used, form, space)
     space.counts[:] = 0
     for i in range(count):
-        token = tokens[i]
-        symbol = token & 511
+        symbol = tokens[i] & 511
         group = labels[space.tiles[i]]
         codes = space.direct_codes[group]
         if symbol >= LITERALS:
-            put(out, bits, codes[symbol] >> 4, codes[symbol] & 15)
-            put(out, bits, (token >> 9) & 1023, prefix_extra(symbol - LITERALS))
-            symbol = (token >> 19) & 63
-            code = space.distance_codes[group, symbol]
-            put(out, bits, code >> 4, code & 15)
-            put(out, bits, token >> 25, prefix_extra(symbol))
+            write_tokens(out, bits, tokens[i : i + 1], 1, codes, space.distance_codes[group])
         elif cache and space.counts[symbol]:
             code = codes[GREENS + _slot(space.written[symbol], cache)]
             put(out, bits, code >> 4, code & 15)

@@ -10,7 +10,7 @@ from kf_widget.frame.vp8l_matches import LEFT
 from kf_widget.frame.vp8l_tokens import GREENS, LITERALS, copy_token, write_lone_code, write_tokens
 from kf_widget.jit import part
 
-__all__ = ["PALETTE_WORK", "write_palette"]
+__all__ = ["PALETTE_WORK", "channel_shift", "write_palette"]
 
 _COUNTS = BITS + 5
 _LENGTHS = _COUNTS + GREENS
@@ -22,7 +22,7 @@ PALETTE_WORK = _SCRATCH + SCRATCH
 
 
 @part(_nrt=False)
-def _shift(channel: int) -> int:
+def channel_shift(channel: int) -> int:
     """Where green, red, blue and alpha, in the order of their codes, lie in a colour."""
     return 8 if channel == 0 else (16 if channel == 1 else (0 if channel == 2 else 24))
 
@@ -94,7 +94,7 @@ def write_palette(out: Any, bits: Any, palette: Any, n: int, shown: int, work: A
         size = GREENS if channel == 0 else LITERALS
         counts[:] = 0
         for k in range(n):
-            counts[(palette[k] >> _shift(channel)) & 255] += 1
+            counts[(palette[k] >> channel_shift(channel)) & 255] += 1
         if channel == 0 and shown > n:
             counts[filler & 511] += 1
         codes = work[_CODES + channel * GREENS : _CODES + (channel + 1) * GREENS]
@@ -104,7 +104,7 @@ def write_palette(out: Any, bits: Any, palette: Any, n: int, shown: int, work: A
     write_lone_code(out, bits, LEFT - 1)
     for k in range(n):
         for channel in range(4):
-            code = work[_CODES + channel * GREENS + ((palette[k] >> _shift(channel)) & 255)]
+            code = work[_CODES + channel * GREENS + ((palette[k] >> channel_shift(channel)) & 255)]
             put(out, bits, code >> 4, code & 15)
     if shown > n:
         counts[0] = filler

@@ -65,7 +65,7 @@ class Space(NamedTuple):
     direct_counts, direct_codes : int64 (GROUPS, DIRECT), how often each occurs without a palette, codes
     written : int64 (LITERALS,), colours as they are written then
     lengths, evened : int64 (GREENS + CACHED,)
-    found : int64 (2, 7), the best of one search and the best of all, as `vp8l_search` lists it
+    found : int64 (2, 7), the best of one search and the best of all, as `vp8l_found` lists it
     bits : int64 (3,), state of the bit writer
     scratch : int64, of those who write codes and palette
     """

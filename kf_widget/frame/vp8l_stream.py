@@ -36,7 +36,7 @@ STREAM_WORK = _SCRATCH + SCRATCH + PALETTE_WORK
 """Size of the int64 scratch array of `write_file`."""
 
 _FROM_ABOVE = 2
-"""The predictor that is the pixel above (RFC 9649, section 4.1)."""
+"""The predictor that is the pixel above (RFC 9649, section 3.5.1)."""
 
 _CONTAINER = np.frombuffer(b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0", np.uint8).copy()
 
