@@ -2,9 +2,12 @@
 
 Device time is taken with events, transfers apart from kernels. Data are a random market of 20 million
 trades a year and, from 1e7 rows on, larger than the device's cache. Bytes are counted twice. *Least*: price
-and size of each row once, 56 bytes a bar out; times are needed only where a bar begins. *Columns*: the time
-of each row too, as a scan of all three columns reads them. Both are divided by the whole time from columns
-to bars: finding edges is in it.
+and size of each row once, 56 bytes a bar out; times are needed only where a bar begins, and from the host
+they do not travel. *Columns*: the time of each row too, as a scan of all three columns reads them. Both are
+divided by the whole time from columns to bars: finding edges is in it.
+
+With --autotune, `run_autotune` comes first, and what "auto" then takes of each history is compared with the
+faster of what it could have taken, by the times measured here.
 
 Without a GPU the CPU's rows are measured and the others left out.
 """
@@ -30,6 +33,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.machine import RESULTS, facts, markdown_table, save
 from kf_widget.history.autotune import run_autotune
 from kf_widget.history.bar_columns import BarColumns
+from kf_widget.history.choices import Choices
+from kf_widget.history.edges import most_bars
 from kf_widget.history.gpu import stream_columns
 from kf_widget.history.gpu_device import CupyDevice, find_device, gpu_info
 from kf_widget.history.gpu_history import GpuHistory
@@ -195,15 +200,20 @@ def on_the_device(
         whole()
         from_host_s = seconds(whole, 5)
         from_pinned_s = seconds(functools.partial(whole, locked), 5)
-        sent, returned = 12 * n, BAR_BYTES * results[text]["bars"]
-        limit_s = max(sent / limit["to_device_bytes_s"], returned / limit["from_device_bytes_s"])
+        returned_s = BAR_BYTES * results[text]["bars"] / limit["from_device_bytes_s"]
+        least_s, columns_s = (
+            max(row_bytes * n / limit["to_device_bytes_s"], returned_s) for row_bytes in (12, 20)
+        )
         results[text] |= {
             "from_host_s": from_host_s,
             "from_host_ticks_s": n / from_host_s,
-            "transfer_limit_s": limit_s,
-            "from_host_over_transfer_limit": limit_s / from_host_s,
+            "least_transfer_s": least_s,
+            "columns_transfer_s": columns_s,
+            "from_host_least_over_transfer": least_s / from_host_s,
+            "from_host_columns_over_transfer": columns_s / from_host_s,
             "from_pinned_s": from_pinned_s,
-            "from_pinned_over_transfer_limit": limit_s / from_pinned_s,
+            "from_pinned_least_over_transfer": least_s / from_pinned_s,
+            "from_pinned_columns_over_transfer": columns_s / from_pinned_s,
         }
     return results
 
@@ -217,6 +227,7 @@ def on_the_host(history: Ticks, read_bytes_s: float, peers: bool) -> dict[str, d
         bars = len(scan_columns(history, timeframe, ZONE).time_ns)
         scan_s = seconds(lambda timeframe=timeframe: scan_columns(history, timeframe, ZONE), 7)  # type: ignore[misc]
         figures: dict[str, Any] = {
+            "bars": bars,
             "cpu_scan_s": scan_s,
             "cpu_scan_ticks_s": n / scan_s,
             "cpu_scan_column_bytes_over_read": 20 * n / scan_s / read_bytes_s,
@@ -268,6 +279,15 @@ def peers_of(history: Ticks, text: str) -> dict[str, float]:
     return taken
 
 
+def taken_by_auto(tuned: Choices, history: Ticks, text: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """The way that "auto" takes, and its seconds over those of the fastest of all that were measured."""
+    keys = {"index": "cpu_index_s", "scan": "cpu_scan_s", "gpu": "from_host_s"}
+    taken = {way: figures[key] for way, key in keys.items() if key in figures}
+    n_bars = most_bars(Timeframe.parse(text), int(history.time_ns[0]), int(history.time_ns[-1]))
+    way = tuned.way(len(history), n_bars, indexed="index" in taken)
+    return {"auto_takes": way, "auto_over_best": taken[way] / min(taken.values())}
+
+
 def main() -> None:
     """Measure, print a table, and write benchmarks/results/gpu.json and gpu.md."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -298,27 +318,35 @@ def main() -> None:
         results["limits"] = limits(device, watch)
     print({key: f"{value / 1e9:.0f} GB/s" for key, value in results.get("limits", {}).items()})
     print(f"host memory read: {results['read_bytes_s'] / 1e9:.1f} GB/s on {thread_count()} threads")
+    tuned: Choices | None = None
+    if arguments.autotune:
+        found = run_autotune(save=False)
+        tuned = found.choices
+        (RESULTS / ("gpu_autotune.txt" if gpu else "gpu_cpu_only_autotune.txt")).write_text(f"{found}\n")
+        print(found, flush=True)
     for n in (int(float(size)) for size in arguments.rows.split(",")):
         history = random_ticks(n)
         merged = on_the_host(history, results["read_bytes_s"], n <= arguments.peer_rows)
         if gpu:
             for text, figures in on_the_device(device, watch, history, results["limits"]).items():
                 merged[text] |= figures
+        if tuned is not None:
+            for text, figures in merged.items():
+                figures |= taken_by_auto(tuned, history, text, figures)
         results["sizes"][f"{n:.0e}"] = merged
         for text, figures in merged.items():
-            print(f"{n:.0e} {text}", {k: float(f"{v:.3g}") for k, v in figures.items() if k != "kernels_s"})
+            shown = {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in figures.items()}
+            print(f"{n:.0e} {text}", {k: v for k, v in shown.items() if k != "kernels_s"}, flush=True)
             if gpu:
                 print("   ", {k: f"{v * 1e6:.0f} us" for k, v in figures["kernels_s"].items()})
         save("gpu" if gpu else "gpu_cpu_only", results)
-    if arguments.autotune:
-        print(run_autotune(save=False))
     text = table(results)
     (RESULTS / ("gpu.md" if gpu else "gpu_cpu_only.md")).write_text(text)
     print(text)
 
 
 def table(results: dict[str, Any]) -> str:
-    """Ticks a second, in millions, of each way."""
+    """Ticks a second, in millions, of each way; with a GPU also the shares of what memory and link allow."""
     ways = {
         "GPU, resident": "resident_s",
         "GPU, from host": "from_host_s",
@@ -329,13 +357,51 @@ def table(results: dict[str, Any]) -> str:
         "pandas": "pandas_s",
         "cuDF": "cudf_s",
     }
-    rows = []
+    rows, shares = [], []
     for size, by_timeframe in results["sizes"].items():
         for text, figures in by_timeframe.items():
-            taken = [figures.get(key) for key in ways.values()]
+            name, taken = f"{size} ticks, {text}", [figures.get(key) for key in ways.values()]
             speeds = [f"{float(size) / one / 1e6:,.0f}" if one else "" for one in taken]
-            rows.append([f"{size} ticks, {text}", *speeds])
-    return markdown_table(["million ticks/s", *ways], rows)
+            rows.append([name, *speeds])
+            if "resident_s" in figures:
+                shares.append([name, *_shares(figures)])
+    speed = f"million ticks/s; {results['threads']} threads"
+    if not shares:
+        return markdown_table([speed, *ways], rows)
+    limit = {key: f"{value / 1e9:,.0f} GB/s" for key, value in results["limits"].items()}
+    head = [
+        f"of the device's copy, {limit['copy_bytes_s']}, and of the link, {limit['to_device_bytes_s']}:"
+        " columns / least",
+        "resident",
+        "from host",
+        "from pinned host",
+        "resident: times the CPU scan",
+        "times pandas",
+        '"auto" takes',
+        "over the faster",
+    ]
+    tables = [
+        markdown_table([f"{results['gpu']['device']}: {speed}", *ways], rows),
+        markdown_table(head, shares),
+    ]
+    return "\n".join(tables)
+
+
+def _shares(figures: dict[str, Any]) -> list[str]:
+    def both(columns: str, least: str) -> str:
+        return f"{figures[columns]:.0%} / {figures[least]:.0%}"
+
+    times = (figures.get(key, 0.0) / figures["resident_s"] for key in ("cpu_scan_s", "pandas_s"))
+    auto = (
+        (figures["auto_takes"], f"{figures['auto_over_best']:.2f}") if "auto_takes" in figures else ("", "")
+    )
+    return [
+        both("column_bytes_over_copy", "least_bytes_over_copy"),
+        both("from_host_columns_over_transfer", "from_host_least_over_transfer"),
+        both("from_pinned_columns_over_transfer", "from_pinned_least_over_transfer"),
+        *(f"{value:,.1f}" if value else "" for value in times),
+        *auto,
+    ]
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +16,14 @@ import numpy.typing as npt
 from kf_widget.errors import KfWarning
 from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.edges import calendar_rule, most_bars, row_edges
+from kf_widget.history.gpu_cuts import Cutter, ListedCutter, TimeCutter
 from kf_widget.history.gpu_device import Device, find_device
-from kf_widget.history.gpu_kernels import fill_bar_rows, fill_stretches
+from kf_widget.history.gpu_kernels import fill_stretches
 from kf_widget.history.gpu_scan import SUPER, DeviceColumns, Pieces, scan_rows
 from kf_widget.history.index import frozen
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
-from kf_widget.threads import pool, split, spread
+from kf_widget.threads import pool
 
 if TYPE_CHECKING:
     from kf_widget.history.protocol import History
@@ -31,10 +34,9 @@ Ints = npt.NDArray[np.int64]
 A = TypeVar("A")
 B = TypeVar("B")
 
-_LOWEST: Final = -(1 << 63)
-_ROW_GRAIN: Final = 1 << 18
 # 16 million ticks are 200 MB: four milliseconds of the fastest link, long beside a chunk's own costs.
 _CHUNK_ROWS: Final = 1 << 24
+_LANDINGS: Final = 2  # chunks whose bars may be on their way to the host
 _LEAST_ROWS: Final = 1 << 18
 _lock = threading.Lock()
 
@@ -132,9 +134,16 @@ def stream_columns(
 
     Parameters
     ----------
-    chunk_rows : rows on the device at once, a multiple of 4,096; twice as many are held.
+    chunk_rows : rows on the device at once, a multiple of 4,096; three times as many are held.
     """
-    return _stream(device, history, *_cutter(history, timeframe, zone), (0, len(history)), chunk_rows)
+    if not len(history):
+        return BarColumns.room(0)
+    if not timeframe.by_time:
+        return stream_bars(device, history, row_edges(timeframe, history, 0, len(history)), chunk_rows)
+    first, last = int(history.time_ns[0]), int(history.time_ns[-1])
+    out = BarColumns.room(min(len(history), most_bars(timeframe, first, last)))
+    cutter = TimeCutter(history, timeframe, zone, chunk_rows, out.time_ns)
+    return _stream(device, history, cutter, out, (0, len(history)), chunk_rows)
 
 
 def stream_bars(device: Device, history: History, edges: Ints, chunk_rows: int = _CHUNK_ROWS) -> BarColumns:
@@ -145,123 +154,68 @@ def stream_bars(device: Device, history: History, edges: Ints, chunk_rows: int =
     edges : int64 (n_bars + 1,), strictly increasing, at least two; each bar's time is that of its first row
     chunk_rows : as for `stream_columns`
     """
+    out = BarColumns.room(len(edges) - 1)
     rows = (int(edges[0]), int(edges[-1]))
-    return _stream(device, history, _listed(history, edges), len(edges) - 1, rows, chunk_rows)
+    return _stream(device, history, ListedCutter(history, edges, out.time_ns), out, rows, chunk_rows)
 
 
 def _stream(
     device: Device,
     history: History,
-    begins: Callable[[int, int], tuple[Ints, Ints]],
-    most: int,
+    cutter: Cutter,
+    out: BarColumns,
     span: tuple[int, int],
     chunk_rows: int,
 ) -> BarColumns:
-    """Bars of a span of rows, in the first of which one begins.
-
-    begins : lists the rows of a range that begin a bar, and those bars' times; most : of the bars.
-    """
+    """Bars of a span of rows, in the first of which one begins; out : room for them, their times written."""
     first_row, n_rows = span
-    out = BarColumns.room(most)
     first_row -= first_row % SUPER
     cuts = [(row, min(row + chunk_rows, n_rows)) for row in range(first_row, n_rows, chunk_rows)]
-
-    def look_up(cut: tuple[int, int]) -> tuple[Ints, Ints, bool]:
-        row0, row1 = cut
-        ends = row1 == n_rows or len(begins(row1, row1 + 1)[0]) > 0
-        return *begins(row0, row1), ends
-
     prices = (history.open, history.high, history.low, history.close)
     one_price = all(price is history.open for price in prices)
     hosts = list(prices[:1] if one_price else prices)
     if history.volume is not None:
         hosts.append(history.volume)
-    done, open_row, open_time = 0, 0, 0
-    carried = False
     pieces: Pieces | None = None
     opened: list[tuple[int, int]] = []
-    landing: list[tuple[npt.NDArray[Any], Any]] = []
-    made = device.now()
-    found = _ahead(look_up, cuts)
-    for (row0, row1), (rows, times, ends), there in zip(cuts, found, device.stream(hosts, cuts), strict=True):
-        open, high, low, close = there[:1] * 4 if one_price else there[:4]
-        size = None if history.volume is None else there[-1]
-        columns = DeviceColumns(open, high, low, close, size, row0, row1)
-        if pieces is None:
-            pieces = Pieces.of(device, columns.layout, n_rows)
-        edges = np.empty(carried + len(rows) + 1, np.int64)
-        edges[:carried] = open_row
-        edges[carried:-1] = rows
-        # A bar that goes on is said to end one row later: its pieces then wait for the rest.
-        edges[-1] = row1 if ends else row1 + 1
-        bars = scan_rows(device, columns, device.upload(edges), pieces)
-        # The bars of the chunk before are fetched while this one's rows are still on their way.
-        before, made = made, device.now()
-        device.fetch(landing, before)
-        n_done = len(edges) - 1 - (not ends)
-        target = slice(done, done + n_done)
-        landing = [(host[target], array[:n_done]) for host, array in zip(out[1:], bars, strict=True)]
-        out.time_ns[done + carried : done + n_done] = times[: n_done - carried]
-        if carried and n_done:
-            opened.append((done, open_row))
-            out.time_ns[done] = open_time
-        if not ends and len(rows):
-            open_row, open_time = int(rows[-1]), int(times[-1])
-        carried = not ends
-        done += n_done
-    device.fetch(landing, made)
+    landing: deque[Future[None]] = deque()
+    rows_there = device.stream(hosts, cuts)
+    n_bars = 0
+    try:
+        for chunk in _ahead(cutter.chunk, cuts):
+            edges = device.upload(chunk.edges)  # while the rows are still on their way
+            there = next(rows_there)
+            open, high, low, close = there[:1] * 4 if one_price else there[:4]
+            size = None if history.volume is None else there[-1]
+            columns = DeviceColumns(open, high, low, close, size, chunk.row0, chunk.row1)
+            if pieces is None:
+                pieces = Pieces.of(device, columns.layout, n_rows)
+            bars = scan_rows(device, columns, edges, pieces)
+            n_bars = chunk.first_bar + chunk.n_ended
+            if chunk.carried and chunk.n_ended:
+                opened.append((chunk.first_bar, int(chunk.edges[0])))
+            if len(landing) == _LANDINGS:
+                landing.popleft().result()
+            targets = (host[chunk.first_bar : n_bars] for host in out[1:])
+            pairs = [(host, array[: chunk.n_ended]) for host, array in zip(targets, bars, strict=True)]
+            landing.append(pool().submit(device.fetch, pairs, device.now()))
+        for landed in landing:
+            landed.result()
+    finally:
+        wait(landing)
+        rows_there.close()
     for bar, row in opened:  # a later chunk knows all of such a bar but its open
         out.open[bar] = history.open[row]
-    return BarColumns._make(column[:done] for column in out)
+    return BarColumns._make(column[:n_bars] for column in out)
 
 
 def _ahead(work: Callable[[A], B], items: list[A]) -> Iterator[B]:
     """Results in order; while one is used, the next is worked out."""
     waiting = None
     for item in items:
-        coming = pool().submit(work, item)
-        if waiting is not None:
-            yield waiting.result()
-        waiting = coming
+        done = None if waiting is None else waiting.result()
+        waiting = pool().submit(work, item)
+        if done is not None:
+            yield done
     if waiting is not None:
         yield waiting.result()
-
-
-def _cutter(
-    history: History, timeframe: Timeframe, zone: Zone
-) -> tuple[Callable[[int, int], tuple[Ints, Ints]], int]:
-    """What lists the rows of a range that begin a bar, and those bars' times; and the most bars there are."""
-    time_ns = history.time_ns
-    if not len(history):
-        return lambda start, stop: (time_ns[:0], time_ns[:0]), 0
-    if not timeframe.by_time:
-        edges = row_edges(timeframe, history, 0, len(history))
-        return _listed(history, edges), len(edges) - 1
-    first, last = int(time_ns[0]), int(time_ns[-1])
-    grids = stretches_of(timeframe, zone, first, last)
-    stamps = frozen(time_ns)
-
-    def timed(start: int, stop: int) -> tuple[Ints, Ints]:
-        def part(a: int, b: int) -> tuple[Ints, Ints]:
-            # As much room as bars can need: a page touched in a larger array would be two megabytes cleared.
-            room = min(b - a, most_bars(timeframe, 0, int(stamps[b - 1]) - int(stamps[a])))
-            rows, times = np.empty(room, np.int64), np.empty(room, np.int64)
-            before = int(stamps[a - 1]) if a else _LOWEST
-            n = fill_bar_rows(grids.starts, grids.widths, stamps, a, b, before, rows, times)
-            return rows[:n], times[:n]
-
-        parts = spread(part, split(start, stop, grain=_ROW_GRAIN, align=SUPER))
-        return np.concatenate([rows for rows, _ in parts]), np.concatenate([times for _, times in parts])
-
-    return timed, min(len(history), most_bars(timeframe, first, last))
-
-
-def _listed(history: History, edges: Ints) -> Callable[[int, int], tuple[Ints, Ints]]:
-    """What lists the rows of a range that begin a bar, and those rows' times."""
-
-    def listed(start: int, stop: int) -> tuple[Ints, Ints]:
-        rows = edges[:-1]
-        rows = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-        return rows, history.time_ns[rows]
-
-    return listed

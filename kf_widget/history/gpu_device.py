@@ -6,7 +6,7 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["CupyDevice", "Device", "GpuInfo", "find_device", "gpu_info"]
 
 _NULL: Final = np.uint64(0)
+_DRIVER: Final = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
+_STAGED_BYTES: Final = 64 << 20
+_TO_DEVICE: Final = 1  # of CUDA's enumeration cudaMemcpyKind
 
 
 class Device(Protocol):
@@ -59,7 +62,7 @@ class Device(Protocol):
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
-    ) -> Iterator[list[Any]]:
+    ) -> Generator[list[Any]]:
         """Copies of the columns' rows, one half-open range after the other, each good until the next."""
 
     def running_total(self, counts: Any) -> Any:
@@ -175,13 +178,13 @@ def _cupy_version() -> str:
 
 def _driver() -> str | tuple[str, str]:
     """(CUDA version of the driver, name of the device), or why there is none."""
-    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
-        cuda = ctypes.CDLL(name)
+        cuda = ctypes.CDLL(_DRIVER)
     except OSError:
         return (
-            f"There is no NVIDIA driver ({name} is not found). The CPU does the work. With an NVIDIA GPU in"
-            " this machine: install its driver, and start containers with the GPU passed on (`--gpus all`)."
+            f"There is no NVIDIA driver ({_DRIVER} is not found). The CPU does the work. With an NVIDIA GPU"
+            " in this machine: install its driver, and start containers with the GPU passed on"
+            " (`--gpus all`)."
         )
     code = cuda.cuInit(0)
     if code == 100:
@@ -231,6 +234,9 @@ class CupyDevice:
 
         self.info = info
         self.cupy: Any = cupy
+        self._number = cupy.cuda.Device().id
+        self._turn = threading.Lock()
+        self._staged: list[tuple[Any, Any]] = []  # what is on its way, and the memory that it is read from
         self.out_of_memory: Any = cupy.cuda.memory.OutOfMemoryError
 
     def empty(self, n: int, dtype: npt.DTypeLike) -> Any:
@@ -242,11 +248,23 @@ class CupyDevice:
         return self.cupy.zeros(n, dtype)
 
     def upload(self, host: npt.NDArray[Any]) -> Any:
-        """A copy on the device."""
+        """A copy on the device; of at most a few megabytes without waiting until it is there."""
         array = self.empty(len(host), host.dtype)
-        if len(host):
+        if host.nbytes > _STAGED_BYTES:
             array.set(host)
+        elif host.nbytes:
+            self._send(array, host)
         return array
+
+    def _send(self, array: Any, host: npt.NDArray[Any]) -> None:
+        # From pageable memory it would wait behind all that travels already.
+        staged = self.cupy.cuda.alloc_pinned_memory(host.nbytes)
+        np.frombuffer(staged, host.dtype, len(host))[:] = host
+        stream = self.cupy.cuda.get_current_stream()
+        self.cupy.cuda.runtime.memcpyAsync(array.data.ptr, staged.ptr, host.nbytes, _TO_DEVICE, stream.ptr)
+        with self._turn:
+            self._staged = [(sent, memory) for sent, memory in self._staged if not sent.done]
+            self._staged.append((stream.record(), staged))
 
     def download(self, array: Any) -> npt.NDArray[Any]:
         """A copy on the host; waits for what was launched before."""
@@ -254,9 +272,9 @@ class CupyDevice:
 
     @functools.cached_property
     def _sending(self) -> Sending:
-        from kf_widget.history.gpu_stream import Sending
+        from kf_widget.history.gpu_stream import Calls, Sending
 
-        return Sending(self.cupy)
+        return Sending(self.cupy, Calls.of(ctypes.CDLL(_DRIVER)))
 
     @functools.cached_property
     def _landing(self) -> Landing:
@@ -283,11 +301,12 @@ class CupyDevice:
 
     def fetch(self, pairs: Sequence[tuple[npt.NDArray[Any], Any]], after: Any) -> None:
         """Copy device arrays into host arrays of the same length and dtype, through pinned buffers."""
-        self._landing.fetch(pairs, after)
+        with self.cupy.cuda.Device(self._number):  # whatever thread this is
+            self._landing.fetch(pairs, after)
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
-    ) -> Iterator[list[Any]]:
+    ) -> Generator[list[Any]]:
         """Copies of the columns' rows, range after range; the next one travels meanwhile."""
         return self._sending.chunks(self, columns, cuts)
 

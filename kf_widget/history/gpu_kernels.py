@@ -1,4 +1,4 @@
-"""Kernels on the CPU's side of the GPU backend: calendars become stretches, times become rows."""
+"""Kernels on the CPU's side of the GPU backend: calendars become stretches."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import TIME, segment_of, stretch
-from kf_widget.history.mark_kernels import bar_stop
 from kf_widget.jit import kernel
 
-__all__ = ["fill_bar_rows", "fill_stretches"]
+__all__ = ["fill_stretches"]
 
 _DAY_NS: Final = 86_400_000_000_000
 
@@ -75,51 +74,3 @@ def _even_until(
     if segment + 1 < from_ns.size:
         stop = min(stop, from_ns[segment + 1])
     return edge + max((stop - edge) // step - 1, 0) * step
-
-
-@kernel(_nrt=False)
-def fill_bar_rows(
-    stretch_start: npt.NDArray[np.int64],
-    stretch_width: npt.NDArray[np.int64],
-    time_ns: npt.NDArray[np.int64],
-    start_row: int,
-    stop_row: int,
-    before: int,
-    rows: npt.NDArray[np.int64],
-    times: npt.NDArray[np.int64],
-) -> Any:
-    """Write the rows of ``[start_row, stop_row)`` that begin a bar, and the times at which those begin.
-
-    stretch_start, stretch_width : int64, as `fill_stretches` makes them
-    time_ns : int64 (n_rows,), non-decreasing; before : time of the row before, or the lowest int64
-    rows, times : int64, long enough, overwritten. Returns how many were written.
-    """
-    count = 0
-    row = start_row
-    at = 0
-    stop = stretch_width.size
-    end = before
-    if row > 0 and start_row < stop_row:
-        low, high = 0, stop
-        while high - low > 1:
-            middle = (low + high) >> 1
-            if stretch_start[middle] <= before:
-                low = middle
-            else:
-                high = middle
-        at = low
-        begin = before - (before - stretch_start[at]) % stretch_width[at]
-        end = min(begin + stretch_width[at], stretch_start[at + 1])
-        if time_ns[row] < end:
-            row = bar_stop(time_ns, row, stop_row, end)
-    while row < stop_row:
-        time = time_ns[row]
-        while time >= stretch_start[at + 1]:
-            at += 1
-        begin = time - (time - stretch_start[at]) % stretch_width[at]
-        end = min(begin + stretch_width[at], stretch_start[at + 1])
-        rows[count] = row
-        times[count] = begin
-        count += 1
-        row = bar_stop(time_ns, row, stop_row, end)
-    return count

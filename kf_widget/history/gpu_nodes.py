@@ -19,7 +19,7 @@ def stream_nodes(device: Device, rows: Nodes, here: Nodes, chunk_rows: int) -> N
     ----------
     rows : 64 ticks for each block, so that high and low are one price, read-only
     here : overwritten, and returned
-    chunk_rows : rows on the device at once, a multiple of 64; twice as many are held
+    chunk_rows : rows on the device at once, a multiple of 64; three times as many are held
     """
     n_rows, has_volume = GROUP * len(here.first), rows.sum.size > 0
     here.first[:] = rows.first[:n_rows:GROUP]

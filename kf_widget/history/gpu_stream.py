@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.threads import split, spread, thread_count
+from kf_widget.errors import KfError
+from kf_widget.history.send_kernels import send_pieces
+from kf_widget.threads import spread, thread_count
 
-__all__ = ["Landing", "Sending", "pin"]
+__all__ = ["Calls", "Landing", "Sending", "pin"]
 
 Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
 
-# Threads start on a piece in half a millisecond and copy 50 GB a second together, so pieces are large; one
-# is filled, one travels, one waits.
-_PIECE_BYTES: Final = 64 << 20
-_PIECES: Final = 3
+# Eight threads' pieces stay in the last cache: the device reads them from there, and memory is read once
+# instead of read, written and read.
+_PIECE_BYTES: Final = 4 << 20
+_PIECES: Final = 2
+_SENDERS: Final = 8
+# Few are on their way at once, so that the edges of the chunk before need not wait long.
 _DIRECT_BYTES: Final = 16 << 20
-_COPY_GRAIN: Final = 1 << 21
+_SLOTS: Final = 3
 _ARENA_BYTES: Final = 64 << 20
 _LANDING_BYTES: Final = 1 << 20
 # Of CUDA's enumerations cudaMemcpyKind and cudaMemoryType.
@@ -53,15 +59,50 @@ def pin(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return copy
 
 
-class Sending:
-    """Host columns on their way to the device, by a thread of their own and through a ring of buffers."""
+class Calls(NamedTuple):
+    """Addresses of the driver's functions that the kernel for sending calls."""
 
-    def __init__(self, cupy: Any) -> None:
+    copy: int
+    record: int
+    wait: int
+
+    @classmethod
+    def of(cls, driver: ctypes.CDLL) -> Calls:
+        """Those of the CUDA driver."""
+        functions = (driver.cuMemcpyHtoDAsync_v2, driver.cuEventRecord, driver.cuEventSynchronize)
+        return cls(*(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions))
+
+
+class _Sender(NamedTuple):
+    """One thread's way to the device: two pieces at most are on it, each in page-locked memory of its own."""
+
+    kept: tuple[Any, Any]  # what the next two are the addresses and handles of
+    rooms: Ints
+    events: Ints
+
+    @classmethod
+    def of(cls, cupy: Any) -> _Sender:
+        memory = [cupy.cuda.alloc_pinned_memory(_PIECE_BYTES) for _ in range(_PIECES)]
+        events = [cupy.cuda.Event(disable_timing=True) for _ in range(_PIECES)]
+        rooms = np.array([room.ptr for room in memory], np.int64)
+        return cls((memory, events), rooms, np.array([event.ptr for event in events], np.int64))
+
+
+class _Chunk(NamedTuple):
+    """Rows on their way: pieces, as `send_pieces` takes them, and its number of the next."""
+
+    pieces: Ints
+    taken: Ints
+
+
+class Sending:
+    """Host columns on their way to the device, by threads of their own and through small buffers."""
+
+    def __init__(self, cupy: Any, calls: Calls) -> None:
         self._cupy = cupy
+        self._calls = calls
         self._stream = cupy.cuda.Stream(non_blocking=True)
-        self._ring: list[tuple[Any, Bytes]] = []
-        self._sent: list[Any] = []
-        self._next = 0
+        self._senders: list[_Sender] = []
 
     def is_pinned(self, array: npt.NDArray[Any]) -> bool:
         """Whether the device can read an array's memory itself."""
@@ -73,44 +114,71 @@ class Sending:
 
     def chunks(
         self, device: Any, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
-    ) -> Iterator[list[Any]]:
+    ) -> Generator[list[Any]]:
         """Device copies of the columns' rows, chunk after chunk; the next one travels meanwhile.
 
         Parameters
         ----------
-        columns : one-dimensional host arrays; cuts : half-open row ranges
+        columns : one-dimensional host arrays; cuts : half-open row ranges, none of them empty
 
         Yields
         ------
         Device arrays, one a column, good until the next chunk is asked for.
         """
+        assert all(column.flags.c_contiguous for column in columns)
         cupy = self._cupy
         room = max((stop - start for start, stop in cuts), default=0)
-        slots = [[device.empty(room, column.dtype) for column in columns] for _ in range(2)]
+        slots = [[device.empty(room, column.dtype) for column in columns] for _ in range(_SLOTS)]
         pinned = [self.is_pinned(column) for column in columns]
-        begun = cupy.cuda.get_current_stream().record()
-        done: list[Any] = [begun, begun]  # after which a slot may be written
-        free = threading.Semaphore(2)
+        done: list[Any] = [cupy.cuda.get_current_stream().record()] * _SLOTS  # after it a slot is free
+        free = threading.Semaphore(_SLOTS)
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         stopped = threading.Event()
         number = cupy.cuda.Device().id
+        opening, counting = threading.Lock(), threading.Lock()
+        chunks: list[_Chunk] = []
+        n_senders = 1 if all(pinned) else max(min(_SENDERS, thread_count() // 2), 1)
+        at_work = [n_senders] * len(cuts)
 
-        def feed() -> None:
+        def chunk(at: int) -> _Chunk | None:
+            """A chunk, once it may be sent; whoever comes first waits for that."""
+            with opening:
+                if at == len(chunks) and not stopped.is_set():
+                    free.acquire()
+                    if not stopped.is_set():
+                        self._stream.wait_event(done[at % _SLOTS])
+                        chunks.append(_pieces(slots[at % _SLOTS], columns, pinned, *cuts[at]))
+                return None if stopped.is_set() else chunks[at]
+
+        def feed(sender: _Sender) -> None:
             try:
                 with cupy.cuda.Device(number):
-                    for at, (start, stop) in enumerate(cuts):
-                        free.acquire()
-                        if stopped.is_set():
+                    for at in range(len(cuts)):
+                        here = chunk(at)
+                        if here is None:
                             return
-                        self._stream.wait_event(done[at % 2])
-                        for target, column, direct in zip(slots[at % 2], columns, pinned, strict=True):
-                            self._send(target.data.ptr, column[start:stop].view(np.uint8), direct)
-                        ready.put(self._stream.record())
+                        handles = (sender.rooms, sender.events, self._stream.ptr, *self._calls)
+                        code = send_pieces(*here, *handles)
+                        if code:
+                            raise KfError(
+                                f"gpu: the driver refuses to copy rows to the GPU (CUDA error {code})."
+                                " See what `nvidia-smi` says; backend='cpu' does without the GPU."
+                            )
+                        with counting:
+                            at_work[at] -= 1
+                            if at_work[at] == 0:
+                                ready.put(self._stream.record())
             except BaseException as error:
                 ready.put(error)
 
-        feeder = threading.Thread(target=feed, name="kf_widget-send", daemon=True)
-        feeder.start()
+        while len(self._senders) < n_senders:
+            self._senders.append(_Sender.of(cupy))
+        feeders = [
+            threading.Thread(target=feed, args=(sender,), name="kf_widget-send", daemon=True)
+            for sender in self._senders[:n_senders]
+        ]
+        for feeder in feeders:
+            feeder.start()
         try:
             for at, (start, stop) in enumerate(cuts):
                 event = ready.get()
@@ -118,45 +186,30 @@ class Sending:
                     raise event
                 current = cupy.cuda.get_current_stream()
                 current.wait_event(event)
-                yield [array[: stop - start] for array in slots[at % 2]]
-                done[at % 2] = current.record()
+                yield [array[: stop - start] for array in slots[at % _SLOTS]]
+                done[at % _SLOTS] = current.record()
                 free.release()
         finally:
             stopped.set()
             free.release()
-            feeder.join()
+            for feeder in feeders:
+                feeder.join()
             self._stream.synchronize()
 
-    def _send(self, target: int, data: Bytes, direct: bool) -> None:
-        copy = self._cupy.cuda.runtime.memcpyAsync
-        if direct:  # in parts, between which the edges of the chunk before find their way
-            for start in range(0, len(data), _DIRECT_BYTES):
-                part = data[start : start + _DIRECT_BYTES]
-                copy(target + start, part.ctypes.data, len(part), _TO_DEVICE, self._stream.ptr)
-            return
-        for start in range(0, len(data), _PIECE_BYTES):
-            piece = data[start : start + _PIECE_BYTES]
-            if len(self._ring) < _PIECES:
-                self._next = len(self._ring)
-                self._ring.append(_page_locked(self._cupy, _PIECE_BYTES))
-                self._sent.append(None)
-            slot = self._next
-            self._next = (slot + 1) % _PIECES
-            memory, buffer = self._ring[slot]
-            if self._sent[slot] is not None:
-                self._sent[slot].synchronize()
-            _copy(buffer[: len(piece)], piece)
-            copy(target + start, memory.ptr, len(piece), _TO_DEVICE, self._stream.ptr)
-            self._sent[slot] = self._stream.record()
 
-
-def _copy(target: Bytes, source: Bytes) -> None:
-    def part(start: int, stop: int) -> None:
-        np.copyto(target[start:stop], source[start:stop])
-
-    # A piece a thread: four of them, as `split` would cut, only cost their starts.
-    grain = max(len(source) // thread_count(), _COPY_GRAIN)
-    spread(part, split(0, len(source), grain=grain, align=4096))
+def _pieces(
+    there: Sequence[Any], columns: Sequence[npt.NDArray[Any]], pinned: Sequence[bool], start: int, stop: int
+) -> _Chunk:
+    """Rows ``[start, stop)`` of columns, for arrays on the device."""
+    rows = []
+    for array, column, direct in zip(there, columns, pinned, strict=True):
+        target, source = array.data.ptr, column.ctypes.data + start * column.itemsize
+        n_bytes, step = (stop - start) * column.itemsize, _DIRECT_BYTES if direct else _PIECE_BYTES
+        rows += [
+            (target + first, source + first, min(step, n_bytes - first), direct)
+            for first in range(0, n_bytes, step)
+        ]
+    return _Chunk(np.array(rows, np.int64), np.zeros(1, np.int64))
 
 
 class Landing:

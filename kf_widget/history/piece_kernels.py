@@ -1,4 +1,4 @@
-"""Kernels that turn ticks into bars of time piece by piece, each read from memory once.
+"""Kernels that turn ticks into bars of time, or find their rows, piece by piece, each read from memory once.
 
 The number of a piece's first bar is the number of bars that begin in all pieces before it. So a thread that
 takes a piece marks it, tells how many bars begin in it, and knows where its own bars go as soon as the
@@ -14,17 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.atomic import peek, put, take, touch
-from kf_widget.history.mark_kernels import mark_bars
+from kf_widget.history.mark_kernels import bar_begins, mark_bars, marked_edges
 from kf_widget.history.scan_kernels import Scratch, scan_bars
 from kf_widget.jit import kernel, part
 
 if TYPE_CHECKING:
     from kf_widget.history.bar_columns import BarColumns
 
-__all__ = ["scan_pieces"]
+__all__ = ["CUT_ROWS", "cut_pieces", "scan_pieces"]
 
 _PATIENCE: Final = 20_000
 """Looks at a number that is not there yet: some ten microseconds, as long as it takes to count a piece."""
+
+CUT_ROWS: Final = 1024
+"""Rows whose edges `cut_pieces` writes at once."""
 
 _PAGE_BITS: Final = 18
 """Values of 8 bytes in a large page of memory, as a power of two. The system clears it when it is first
@@ -153,3 +156,51 @@ def scan_pieces(
                 kind, step, from_ns, offset_ns, columns, marks[mine], start, stop, out, bar, ahead, scratch
             )
         piece, after, mine = after, beyond, 1 - mine
+
+
+@kernel(_nrt=False)
+def cut_pieces(
+    kind: int,
+    step: int,
+    from_ns: npt.NDArray[np.int64],
+    offset_ns: npt.NDArray[np.int64],
+    time_ns: npt.NDArray[np.int64],
+    piece_rows: int,
+    stop_piece: int,
+    taken: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    firsts: npt.NDArray[np.int64],
+    marks: npt.NDArray[np.uint64],
+    edges: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    times: npt.NDArray[np.int64],
+    first_bar: int,
+) -> None:
+    """Rows at which bars of time begin, of the pieces up to one that nobody has taken yet, and their times.
+
+    kind, step, from_ns, offset_ns, time_ns : as `mark_kernels.mark_bars` takes them
+    piece_rows, taken, counts, firsts : as `scan_pieces` takes them; firsts of the first of these pieces is
+        known
+    marks : uint64 (2, piece_rows / 64 or more) and edges : int64 (CUT_ROWS + 72,), the thread's own,
+        overwritten
+    rows : int64, of each bar from `first_bar` on, overwritten; times : int64, of all bars, likewise
+    """
+    piece = take(taken, 0)
+    while piece < stop_piece:
+        _mark(kind, step, from_ns, offset_ns, time_ns, piece_rows, piece, counts, marks[0])
+        bar = _bars_before(
+            kind, step, from_ns, offset_ns, time_ns, piece_rows, piece, counts, firsts, marks[1]
+        )
+        put(firsts, piece + 1, bar + counts[piece])
+        start = piece * piece_rows
+        n_words = (min(piece_rows, time_ns.size - start) + 63) >> 6
+        known = (0, 0, 1)
+        word = 0
+        while word < n_words:
+            word, n_bars = marked_edges(marks[0], word, n_words, start, edges, 0, CUT_ROWS, time_ns)
+            if n_bars > 0:
+                for j in range(n_bars):
+                    rows[np.uint64(bar - first_bar + j)] = edges[np.uint64(j)]
+                known = bar_begins(kind, step, from_ns, offset_ns, time_ns, edges, n_bars, times, bar, known)
+                bar += n_bars
+        piece = take(taken, 0)

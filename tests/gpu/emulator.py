@@ -7,7 +7,7 @@ import functools
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class EmulatedDevice:
 
     def stream(
         self, columns: Sequence[npt.NDArray[Any]], cuts: Sequence[tuple[int, int]]
-    ) -> Iterator[list[Any]]:
+    ) -> Generator[list[Any]]:
         for start, stop in cuts:
             yield [self.upload(column[start:stop]) for column in columns]
 

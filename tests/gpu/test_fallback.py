@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class SmallDevice(EmulatedDevice):
             raise MemoryError
         return super().upload(host)
 
-    def stream(self, columns: Sequence[Any], cuts: Sequence[tuple[int, int]]) -> Iterator[list[Any]]:
+    def stream(self, columns: Sequence[Any], cuts: Sequence[tuple[int, int]]) -> Generator[list[Any]]:
         if max(stop - start for start, stop in cuts) > self.rows:
             raise MemoryError
         return super().stream(columns, cuts)
