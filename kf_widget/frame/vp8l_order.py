@@ -9,13 +9,15 @@ from kf_widget.frame.vp8l_palette import write_palette
 from kf_widget.frame.vp8l_tokens import LITERALS
 from kf_widget.jit import part
 
-__all__ = ["order_colours"]
+__all__ = ["ORDER_WORK", "order_alike", "order_colours"]
 
 _GIVEN = 0
 _SORTED = 1
 _NEAREST = 2
 _ALIKE = 3
 _ORDERS = 4
+ORDER_WORK = 6 * LITERALS
+"""Size of the int64 scratch array of `order_alike`."""
 
 
 @part(_nrt=False)
@@ -68,6 +70,25 @@ def _arrange(palette: Any, n: int, kind: int, left: Any, seen: Any) -> None:
         for channel in range(4):
             seen[LITERALS * channel + _channel(colour, before, 8 * channel)] = 1
         before = colour
+
+
+@part(_nrt=False)
+def order_alike(palette: Any, n: int, ranks: Any, work: Any) -> None:
+    """Number the colours anew, each after the one from which it differs most as others did before.
+
+    palette, ranks : int64 (256,), as `rank_colours` leaves them; rearranged
+    work : int64 (ORDER_WORK,), scratch
+    """
+    moved = work[:LITERALS]
+    places = work[LITERALS : 2 * LITERALS]
+    for k in range(n):
+        moved[k] = k
+    _arrange(palette, n, _ALIKE, moved, work[2 * LITERALS :])
+    for k in range(n):
+        places[moved[k]] = k
+    for s in range(LITERALS):
+        if ranks[s] < n:
+            ranks[s] = places[ranks[s]]
 
 
 @part(_nrt=True)

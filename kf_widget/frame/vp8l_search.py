@@ -15,6 +15,7 @@ from kf_widget.frame.vp8l_found import (
     FOUND_SHIFT,
     FOUND_SHOWN,
     keep_less,
+    may_go_direct,
 )
 from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
 from kf_widget.frame.vp8l_matches import STEPS
@@ -44,6 +45,9 @@ _REPEATS_GROUPS = 6
 _QUICK_DEPTH = 2
 _QUICK_DEEP = 8
 _QUICK_NEIGHBOURS = 4
+_PLAIN_ROUNDS = 3
+"""A picture that may go without a palette is also cut so often into copies from above and from the left
+alone: their distances take a bit each, and hardly any to say so."""
 _CONTENT = 64
 _NEVER_CONTENT = 512
 
@@ -251,13 +255,21 @@ def search(
         if turn == 0 or shift <= 9:
             tried[:] = 0
             _sort(space.tokens[0], count, across, height, shift, 1, most, seeds, space, out)
-    for turn in range(rounds + effort.further):
-        if turn == rounds:
-            keep_less(width, height, used, space, out)
+    last = rounds + effort.further
+    plain = _PLAIN_ROUNDS if effort.further and few and may_go_direct(used, found) else 0
+    turn = 0
+    while turn < last + plain:
+        if turn in (rounds, last):
+            keep_less(pixels, width, height, used, space, out)
             if count > _MANY:
                 return 0
             most = max(most, effort.most)
             deep = max(deep, effort.deeper)
+        if turn == last:
+            found[FOUND_BITS] = 1 << 62
+            found[FOUND_GROUPS] = 1
+            space.labels[0] = 0
+            near, depth, deep, most, content = 0, 0, 0, 1, 0
         bits = found[FOUND_BITS]
         shift = found[FOUND_SHIFT]
         tried[:] = space.labels[0]
@@ -272,6 +284,8 @@ def search(
             trial[:count] = space.tokens[2, :count]
         _sort(trial, count, across, height, shift, found[FOUND_GROUPS], most, seeds, space, out)
         if found[FOUND_BITS] == bits and turn >= rounds:
-            break
-    keep_less(width, height, used, space, out)
+            turn = last if turn < last else last + plain
+        else:
+            turn += 1
+    keep_less(pixels, width, height, used, space, out)
     return 0

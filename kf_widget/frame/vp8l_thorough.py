@@ -114,5 +114,5 @@ def encode_thorough(
             coded = pixels[: height * packed_width(width, shown)]
             if search(coded, width, height, used, shown, above, count, effort, space, out) < 0:
                 return SHORT_TOKENS
-    size: int = write_found(width, height, used, space, out)
+    size: int = write_found(pixels[: height * width], width, height, used, space, out)
     return size
