@@ -50,8 +50,9 @@ _REPEATS = np.array([[680, 0.02], [900, 0.15], [2048, 0.09]])
 """Of fewer tokens than the first, a picture with a larger share of copies from afar repeats itself, as glyphs
 do, and is scanned again, which takes 50 us at most; thumbnails of candles do without."""
 _PACKED_REPEATS = 0.15
-"""The same of more tokens where pixels are packed. So much repeats in point & figure alone, which takes a
-fifth fewer bytes for a quarter more time; frames with text, of more colours, are not slowed."""
+_MANY_REPEATS = 0.25
+"""The same of more tokens, where pixels are packed and where not. So much repeats in point & figure alone,
+which takes a fifth fewer bytes for a quarter more time; frames with text are not slowed."""
 _PLACES = 16
 """At so many earlier places a copy is sought then."""
 _TINY = 256
@@ -96,7 +97,7 @@ def _repeats(count: int, distances: Any, packed: bool) -> Any:
     for k in range(_REPEATS.shape[0]):
         if count < _REPEATS[k, 0]:
             return far_share(distances) > _REPEATS[k, 1]
-    return packed and far_share(distances) > _PACKED_REPEATS
+    return far_share(distances) > (_PACKED_REPEATS if packed else _MANY_REPEATS)
 
 
 @part(_nrt=False)
