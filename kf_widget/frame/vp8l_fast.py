@@ -286,7 +286,9 @@ def encode_fast(
             size = written
             if size < 0 or not packed or count >= _TINY:
                 break
-        elif 0 < written < size:
+        elif written < 0:  # the file must not depend on how much room there is
+            size = written - size
+        elif written < size:
             for i in range(written):
                 out[i] = here[i]
             size = written

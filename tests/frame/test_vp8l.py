@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kf_widget.frame.pillow import colours_to_rgba
+from kf_widget.frame.vp8l_fast import FAST_WORK, encode_fast
+from kf_widget.frame.vp8l_stream import HEAD
 from kf_widget.frame.webp import EFFORTS, encode_webp, encode_webp_pillow, vp8l_ready, warm
 
 
@@ -260,3 +262,21 @@ def test_pillow_decodes_to_the_same_image():
         np.testing.assert_array_equal(
             decoded(encode_webp_pillow(indices, colours)), colours_to_rgba(colours)[indices]
         )
+
+
+def test_the_room_for_a_file_does_not_change_it():
+    """A picture of few tokens is written twice, the second time behind the first."""
+    indices, colours = np.zeros((64, 64), np.uint8), palette(4)
+    for at in range(0, 60, 5):
+        indices[at : at + 4, at : at + 4] = 1 + at % 3
+    expected = encode_webp(indices, colours, "fast")
+    padded = np.zeros(256, np.uint32)
+    padded[:4] = colours
+    sizes = []
+    for room in (HEAD - 1, HEAD, HEAD + 100, 2 * HEAD, 4 * HEAD):
+        out = np.empty(room, np.uint8)
+        scratch = (np.empty(8192, np.uint8), np.empty(8192, np.int64), np.zeros(FAST_WORK, np.int64))
+        size = encode_fast(indices, padded, 4, *scratch, out)
+        sizes.append(size)
+        assert out[:size].tobytes() == expected if size > 0 else -size > room
+    assert sizes[1] < 0 < sizes[-1]
