@@ -258,7 +258,7 @@ def encode_fast(
             distances[:] = 0
             count = scan(flat, flat.size // height, tokens, greens, distances, table)
             if count < 0:
-                return size if turn > 0 else SHORT_TOKENS
+                return SHORT_TOKENS
         if not packed:
             used = rank_colours(colours, n_colours, greens, False, palette, ranks)
         if turn == 0 and _repeats(count, distances, packed):
