@@ -104,20 +104,24 @@ RECORD = """root => {
 def test_frame_at_rest_is_the_last_moving_frame_pixel_for_pixel(
     view: View, across: float, down: float
 ) -> None:
-    look_at(view, f"chart.view = {MID!r}")
-    view.root.evaluate(RECORD)
-    before = view.gesture_seq
-    mouse = view.page.mouse
-    x, y = view.point(0.6, 0.4)
-    mouse.move(x, y)
-    mouse.down()
-    try:
-        mouse.move(x + across, y + down, steps=8)
-        settle(view, before)
-    finally:
-        mouse.up()
-    seq = view.gesture_seq
-    exact = view.page.evaluate("seq => kfFrames.filter(f => f.seq === seq).map(f => f.picture)", seq)
+    exact: list[str] = []
+    for _ in range(4):  # where the machine is busy, the frame at rest may be all that covers the last input
+        look_at(view, f"chart.view = {MID!r}")
+        view.root.evaluate(RECORD)
+        before = view.gesture_seq
+        mouse = view.page.mouse
+        x, y = view.point(0.6, 0.4)
+        mouse.move(x, y)
+        mouse.down()
+        try:
+            mouse.move(x + across, y + down, steps=8)
+            settle(view, before)
+        finally:
+            mouse.up()
+        seq = view.gesture_seq
+        exact = view.page.evaluate("seq => kfFrames.filter(f => f.seq === seq).map(f => f.picture)", seq)
+        if len(exact) >= 2:
+            break
     assert len(exact) >= 2, "a moving frame and the one at rest both cover the last input"
     assert len(set(exact)) == 1, "the chart jumped when it came to rest"
 
