@@ -73,6 +73,19 @@ def _arrange(palette: Any, n: int, kind: int, left: Any, seen: Any) -> None:
 
 
 @part(_nrt=False)
+def _renumber(ranks: Any, n: int, moved: Any, places: Any) -> None:
+    """Give each index the new number of its colour.
+
+    moved : int64 (n,), the old number of each colour; places : int64 (n or more,), scratch
+    """
+    for k in range(n):
+        places[moved[k]] = k
+    for s in range(LITERALS):
+        if ranks[s] < n:
+            ranks[s] = places[ranks[s]]
+
+
+@part(_nrt=False)
 def order_alike(palette: Any, n: int, ranks: Any, work: Any) -> None:
     """Number the colours anew, each after the one from which it differs most as others did before.
 
@@ -84,11 +97,7 @@ def order_alike(palette: Any, n: int, ranks: Any, work: Any) -> None:
     for k in range(n):
         moved[k] = k
     _arrange(palette, n, _ALIKE, moved, work[2 * LITERALS :])
-    for k in range(n):
-        places[moved[k]] = k
-    for s in range(LITERALS):
-        if ranks[s] < n:
-            ranks[s] = places[ranks[s]]
+    _renumber(ranks, n, moved, places)
 
 
 @part(_nrt=True)
@@ -126,9 +135,5 @@ def order_colours(palette: Any, n: int, ranks: Any, orders: Any, out: Any, bits:
             if 8 * bits[2] + bits[1] < least:
                 least = 8 * bits[2] + bits[1]
                 chosen = turn
-    for k in range(n):
-        palette[k] = colours[k]
-        written[moved[k]] = k
-    for s in range(LITERALS):
-        if ranks[s] < n:
-            ranks[s] = written[ranks[s]]
+    palette[:n] = colours[:n]
+    _renumber(ranks, n, moved, written)

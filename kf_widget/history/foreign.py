@@ -11,33 +11,30 @@ from numba.extending import intrinsic
 __all__ = ["call1", "call2", "call4", "copy_bytes"]
 
 
-def _caller(n_arguments: int) -> Any:
-    def call(typingctx: Any, address: Any, *arguments: Any) -> Any:
-        word, answer = ir.IntType(64), ir.IntType(32)
+def _call(n_arguments: int) -> Any:
+    """Signature of an intrinsic that calls a C function at an address, and what makes its code."""
+    word = ir.IntType(64)
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            kind = ir.FunctionType(answer, [word] * n_arguments).as_pointer()
-            code = builder.call(builder.inttoptr(args[0], kind), args[1:])
-            return builder.sext(code, word)
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [word] * n_arguments).as_pointer()
+        return builder.sext(builder.call(builder.inttoptr(args[0], kind), args[1:]), word)
 
-        return types.int64(*[types.int64] * (1 + n_arguments)), codegen
-
-    return call
+    return types.int64(*[types.int64] * (1 + n_arguments)), codegen
 
 
 def _call1(typingctx: Any, address: Any, a: Any) -> Any:
     """What the C function at an address returns, an int; its arguments : int64, as numbers or addresses."""
-    return _caller(1)(typingctx, address, a)
+    return _call(1)
 
 
 def _call2(typingctx: Any, address: Any, a: Any, b: Any) -> Any:
     """The same with two arguments."""
-    return _caller(2)(typingctx, address, a, b)
+    return _call(2)
 
 
 def _call4(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """The same with four arguments."""
-    return _caller(4)(typingctx, address, a, b, c, d)
+    return _call(4)
 
 
 def _copy_bytes(typingctx: Any, target: Any, source: Any, n_bytes: Any) -> Any:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kf_widget.errors import KfWarning
 from kf_widget.history.bar_columns import BarColumns
-from kf_widget.history.edges import calendar_rule, most_bars, row_edges
+from kf_widget.history.edges import most_bars, row_edges
 from kf_widget.history.gpu_cuts import Cutter, ListedCutter, TimeCutter
 from kf_widget.history.gpu_device import Device, find_device
-from kf_widget.history.gpu_kernels import fill_stretches
 from kf_widget.history.gpu_scan import SUPER, DeviceColumns, Pieces, scan_rows
-from kf_widget.history.index import frozen
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 from kf_widget.threads import pool
@@ -28,7 +25,7 @@ from kf_widget.threads import pool
 if TYPE_CHECKING:
     from kf_widget.history.protocol import History
 
-__all__ = ["Stretches", "fitted", "gpu_columns", "stream_bars", "stream_columns", "stretches_of"]
+__all__ = ["fitted", "gpu_columns", "stream_bars", "stream_columns"]
 
 Ints = npt.NDArray[np.int64]
 A = TypeVar("A")
@@ -39,35 +36,6 @@ _CHUNK_ROWS: Final = 1 << 24
 _LANDINGS: Final = 2  # chunks whose bars may be on their way to the host
 _LEAST_ROWS: Final = 1 << 18
 _lock = threading.Lock()
-
-
-class Stretches(NamedTuple):
-    """Time in which bars lie on an even grid.
-
-    starts : int64 (n + 1,), UTC nanoseconds, the last an end; widths : int64 (n,), of the bars
-    first_bar : int64 (n + 1,), number of each one's first bar, the last the number of bars
-    """
-
-    starts: Ints
-    widths: Ints
-    first_bar: Ints
-
-
-@functools.lru_cache(maxsize=64)
-def stretches_of(timeframe: Timeframe, zone: Zone, first: int, last: int) -> Stretches:
-    """The calendar of a timeframe from one instant to another, as even grids; kept for the next call."""
-    kind, step, from_ns, offset_ns = calendar_rule(timeframe, zone, first, last)
-    room = 256
-    while True:
-        starts, widths = np.empty(room, np.int64), np.empty(room, np.int64)
-        rule = (kind, step, frozen(from_ns), frozen(offset_ns))
-        n = int(fill_stretches(*rule, first, last, starts, widths))
-        if n >= 0:
-            break
-        room *= 8
-    starts, widths = starts[: n + 1].copy(), widths[:n].copy()
-    bars = -(-np.diff(starts) // widths)
-    return Stretches(frozen(starts), frozen(widths), frozen(np.concatenate([[0], np.cumsum(bars)])))
 
 
 def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:

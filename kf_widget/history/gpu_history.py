@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import warnings
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kf_widget.errors import KfError, KfWarning
 from kf_widget.history.bar_columns import BarColumns
-from kf_widget.history.edges import require_volume, step_of
-from kf_widget.history.gpu import Stretches, gpu_columns, stretches_of
+from kf_widget.history.edges import calendar_rule, require_volume, step_of
+from kf_widget.history.gpu import gpu_columns
 from kf_widget.history.gpu_device import Device, find_device
+from kf_widget.history.gpu_kernels import fill_stretches
 from kf_widget.history.gpu_scan import (
     SUPER,
     DeviceColumns,
@@ -23,6 +25,7 @@ from kf_widget.history.gpu_scan import (
     list_marks,
     scan_rows,
 )
+from kf_widget.history.index import frozen
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 
@@ -30,11 +33,42 @@ if TYPE_CHECKING:
     from kf_widget.history.bars import Bars
     from kf_widget.history.protocol import History
 
-__all__ = ["GpuHistory", "to_gpu"]
+__all__ = ["GpuHistory", "Stretches", "stretches_of", "to_gpu"]
+
+Ints = npt.NDArray[np.int64]
 
 _LOWEST: Final = -(1 << 63)
 # Looking for the end of a bar reads four or five sectors of 32 bytes; reading all times, 8 bytes a row.
 _LOOK_UP_ROWS: Final = 24
+
+
+class Stretches(NamedTuple):
+    """Time in which bars lie on an even grid.
+
+    starts : int64 (n + 1,), UTC nanoseconds, the last an end; widths : int64 (n,), of the bars
+    first_bar : int64 (n + 1,), number of each one's first bar, the last the number of bars
+    """
+
+    starts: Ints
+    widths: Ints
+    first_bar: Ints
+
+
+@lru_cache(maxsize=64)
+def stretches_of(timeframe: Timeframe, zone: Zone, first: int, last: int) -> Stretches:
+    """The calendar of a timeframe from one instant to another, as even grids; kept for the next call."""
+    kind, step, from_ns, offset_ns = calendar_rule(timeframe, zone, first, last)
+    room = 256
+    while True:
+        starts, widths = np.empty(room, np.int64), np.empty(room, np.int64)
+        rule = (kind, step, frozen(from_ns), frozen(offset_ns))
+        n = int(fill_stretches(*rule, first, last, starts, widths))
+        if n >= 0:
+            break
+        room *= 8
+    starts, widths = starts[: n + 1].copy(), widths[:n].copy()
+    bars = -(-np.diff(starts) // widths)
+    return Stretches(frozen(starts), frozen(widths), frozen(np.concatenate([[0], np.cumsum(bars)])))
 
 
 def to_gpu(history: History) -> GpuHistory:

@@ -31,7 +31,6 @@ _SLOTS: Final = 3
 _ARENA_BYTES: Final = 64 << 20
 _LANDING_BYTES: Final = 1 << 20
 # Of CUDA's enumerations cudaMemcpyKind and cudaMemoryType.
-_TO_DEVICE: Final = 1
 _FROM_DEVICE: Final = 2
 _PAGE_LOCKED: Final = 1
 

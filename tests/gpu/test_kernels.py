@@ -11,7 +11,7 @@ from kf_widget.history import gpu
 from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.bars import Bars
 from kf_widget.history.edges import floor_time, row_edges
-from kf_widget.history.gpu_history import GpuHistory
+from kf_widget.history.gpu_history import GpuHistory, stretches_of
 from kf_widget.history.gpu_nodes import stream_nodes
 from kf_widget.history.gpu_scan import DeviceColumns, Pieces, scan_rows
 from kf_widget.history.index import Nodes, RangeIndex, build_nodes
@@ -167,7 +167,7 @@ def test_both_ways_to_find_rows(device: Any, way: Any) -> None:
         for text in ("1m", "4h", "1D", "1M"):
             timeframe = Timeframe.parse(text)
             first, last = int(history.time_ns[0]), int(history.time_ns[-1])
-            grids = gpu.stretches_of(timeframe, CHICAGO, first, last)
+            grids = stretches_of(timeframe, CHICAGO, first, last)
             edges, times = map(device.download, kept.time_edges(grids, way))
             expected, rows = np.unique(floor_time(timeframe, CHICAGO, history.time_ns), return_index=True)
             np.testing.assert_array_equal(times, expected)
