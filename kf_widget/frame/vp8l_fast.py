@@ -20,7 +20,7 @@ from kf_widget.frame.vp8l_pack import (
     replay,
 )
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS, STREAM_WORK, write_file
-from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copy_token
+from kf_widget.frame.vp8l_tokens import DISTANCES, GREENS, LITERALS, copied, copy_token
 from kf_widget.frame.vp8l_words import leading_zeros
 from kf_widget.jit import kernel, part
 
@@ -49,6 +49,10 @@ _FAR_SYMBOL = 14
 _REPEATS = np.array([[680, 0.02], [900, 0.15], [2048, 0.09]])
 """Of fewer tokens than the first, a picture with a larger share of copies from afar repeats itself, as glyphs
 do, and is scanned again, which takes 50 us at most; thumbnails of candles do without."""
+_NEAR_SYMBOL = 2
+_NEAR_REPEATS = 0.06
+"""Of as few tokens, one with a larger share of copies from close by, but neither from above nor from the
+left, repeats itself, too: most thumbnails of point & figure have twice that, those of candles less."""
 _PACKED_REPEATS = 0.15
 _MANY_REPEATS = 0.25
 """The same of more tokens, where pixels are packed and where not. So much repeats in point & figure alone,
@@ -80,24 +84,31 @@ def _near_bits(pixels: Any, width: int, at: int, stop: int, budget: int) -> int:
 
 
 @part(_nrt=False)
-def far_share(distances: Any) -> Any:
-    """The share of copies from afar, by how often the symbols of their distances occur."""
-    far = 0
+def _share(distances: Any, first: int, stop: int) -> Any:
+    """The share of copies whose distances have one of these symbols."""
+    some = 0
     total = 0
     for s in range(distances.size):
         total += distances[s]
-        if s >= _FAR_SYMBOL:
-            far += distances[s]
-    return far / max(total, 1)
+        if first <= s < stop:
+            some += distances[s]
+    return some / max(total, 1)
+
+
+@part(_nrt=False)
+def far_share(distances: Any) -> Any:
+    """The share of copies from afar, by how often the symbols of their distances occur."""
+    return _share(distances, _FAR_SYMBOL, distances.size)
 
 
 @part(_nrt=False)
 def _repeats(count: int, distances: Any, packed: bool) -> Any:
     """Whether a picture of so many tokens repeats itself, by how often the symbols of distances occur."""
+    far = far_share(distances)
     for k in range(_REPEATS.shape[0]):
         if count < _REPEATS[k, 0]:
-            return far_share(distances) > _REPEATS[k, 1]
-    return far_share(distances) > (_PACKED_REPEATS if packed else _MANY_REPEATS)
+            return far > _REPEATS[k, 1] or _share(distances, _NEAR_SYMBOL, _FAR_SYMBOL) > _NEAR_REPEATS
+    return far > (_PACKED_REPEATS if packed else _MANY_REPEATS)
 
 
 @part(_nrt=False)
@@ -117,6 +128,38 @@ def _longest(pixels: Any, at: int, most: int, table: Any, slot: int) -> Any:
         table[k] = table[k - 1]
     table[first] = at
     return place
+
+
+@part(_nrt=False)
+def _take_back(
+    pixels: Any, at: int, other: int, most: int, tokens: Any, count: int, greens: Any, distances: Any
+) -> Any:
+    """Take back the last tokens whose pixels come before those copied from afar, too.
+
+    Parameters
+    ----------
+    pixels : uint8 (n,), of which those before `at` are said by `count` tokens
+    other : where those from `at` on are copied from
+    most : no more pixels are taken back
+    greens, distances : how often the tokens use each symbol; changed likewise
+
+    Returns
+    -------
+    (int, int)
+        How many tokens are left, and how many pixels the others said.
+    """
+    more = 0
+    while count > 0:
+        token = tokens[count - 1]
+        back = more + copied(token)
+        if back > min(most, other) or alike(pixels, at - back, other - back, back - more) < back - more:
+            break
+        more = back
+        count -= 1
+        greens[token & 511] -= 1
+        if token & 511 >= LITERALS:
+            distances[(token >> 19) & 63] -= 1
+    return count, more
 
 
 @part(_nrt=False)
@@ -167,6 +210,12 @@ def scan(
                     if _near_bits(pixels, width, at, at + far, budget) == budget:
                         run = far
                         code = far_code
+                        if again is not None:
+                            count, more = _take_back(
+                                pixels, at, other, LONGEST - far, tokens, count, greens, distances
+                            )
+                            at -= more
+                            run += more
                     else:
                         rest = at + far
         if again is not None and code == LEFT and run >= 2 and at >= width and run + 2 < most:

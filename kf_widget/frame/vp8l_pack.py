@@ -13,7 +13,6 @@ from kf_widget.jit import part
 
 __all__ = [
     "BAD_INDEX",
-    "add_above",
     "highest",
     "is_ranked",
     "pack",
@@ -182,18 +181,6 @@ def subtract_above(pixels: Any, width: int) -> None:
             row[x] -= above[x]
     for x in range(width - 1, 0, -1):
         pixels[x] -= pixels[x - 1]
-
-
-@part(_nrt=False)
-def add_above(pixels: Any, width: int) -> None:
-    """Undo `subtract_above`."""
-    for x in range(1, width):
-        pixels[x] += pixels[x - 1]
-    for y in range(1, pixels.size // width):
-        row = pixels[y * width : (y + 1) * width]
-        above = pixels[(y - 1) * width : y * width]
-        for x in range(width):
-            row[x] += above[x]
 
 
 @part(_nrt=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from kf_widget.frame.vp8l_bits import start
@@ -19,13 +20,14 @@ from kf_widget.frame.vp8l_found import (
 )
 from kf_widget.frame.vp8l_groups import cluster, model, tile_shift, tile_tokens, tiles_across
 from kf_widget.frame.vp8l_matches import STEPS
-from kf_widget.frame.vp8l_pack import add_above, packed_width, subtract_above
+from kf_widget.frame.vp8l_pack import packed_width, subtract_above
 from kf_widget.frame.vp8l_parse import BIT, parse, symbol_costs
 from kf_widget.frame.vp8l_space import NEAR
 from kf_widget.frame.vp8l_stream import SHORT_TOKENS
+from kf_widget.frame.vp8l_tokens import LITERALS
 from kf_widget.jit import part
 
-__all__ = ["Effort", "glance", "lies_in_rows", "search"]
+__all__ = ["Effort", "glance", "repeats", "search", "share_above"]
 
 _FEW = 3200
 _VERY_FEW = 800
@@ -39,15 +41,21 @@ _SPARSEST = 1200
 _MANY = 20000
 """Pictures of more tokens are searched little, and are done when tiles are sorted for the last time."""
 _REPEATS = 0.3
-"""Where a larger share of copies comes from afar, as where glyphs repeat, farther places are sought."""
+_FEW_REPEATS = 0.15
+"""Where a larger share of copies comes from afar, as where glyphs repeat, farther places are sought; the
+second holds for fewer tokens than `_FEW`."""
 _MORE_REPEATS = 8
 _REPEATS_GROUPS = 6
 _QUICK_DEPTH = 2
 _QUICK_DEEP = 8
 _QUICK_NEIGHBOURS = 4
-_PLAIN_ROUNDS = 3
+_DIRECT_ROUNDS = 3
 """A picture that may go without a palette is also cut so often into copies from above and from the left
-alone: their distances take a bit each, and hardly any to say so."""
+alone, whose distances take a bit each and hardly any to say so. One of fewer tokens than the next, a dozen
+bricks, is cut so often with dear literals, too."""
+_TINY = 256
+_DEAR_BITS = 3
+"""So much more a literal takes there that writes its colour out."""
 _CONTENT = 64
 _NEVER_CONTENT = 512
 
@@ -101,15 +109,21 @@ def _sort(
     groups: int,
     most: int,
     seeds: int,
+    dear: int,
     space: Any,
     out: Any,
 ) -> None:
-    """Sort the tiles into groups, from ``space.labels[1]`` on; note what was found where it is better."""
+    """Sort the tiles into groups, from ``space.labels[1]`` on; note what was found where it is better.
+
+    dear : so many bits more are counted for each literal; 0 where there may be more than one group
+    """
     wide = tiles_across(across, shift)
     n_tiles = wide * tiles_across(height, shift)
     labels = space.labels[1]
     tile_tokens(tokens, count, across, shift, space.tiles)
     groups, bits = cluster(tokens, count, n_tiles, wide, shift, groups, most, seeds, space, labels, out)
+    for s in range(LITERALS if dear else 0):
+        bits += dear * space.greens[0, s]
     found = space.found[0]
     if bits < found[FOUND_BITS]:
         found[FOUND_BITS] = bits
@@ -142,13 +156,15 @@ def _scan_bits(pixels: Any, across: int, space: Any) -> Any:
 
 
 @part(_nrt=False)
-def lies_in_rows(pixels: Any, across: int, space: Any) -> Any:
-    """Whether pixels less those above seem to take fewer bits; all are left as they are."""
+def share_above(pixels: Any, across: int, space: Any) -> Any:
+    """How many bits pixels less those above seem to take, as a share of those that pixels take.
+
+    Infinite where there is no room; the pixels are left as `subtract_above` leaves them.
+    """
     plain = _scan_bits(pixels, across, space)
     subtract_above(pixels, across)
     apart = _scan_bits(pixels, across, space)
-    add_above(pixels, across)
-    return 0 <= apart < plain
+    return apart / max(plain, 1) if plain >= 0 and apart >= 0 else math.inf
 
 
 @part(_nrt=False)
@@ -185,6 +201,15 @@ def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: An
     start(space.bits, 0)
     bits = write_groups(out, labels, 1, 1, large, 1, False, space)
     return count, bits + 8 * space.bits[2] + space.bits[1]
+
+
+@part(_nrt=False)
+def repeats(space: Any, few: bool) -> Any:
+    """Whether the tokens of the last `glance` are copied from afar as often as where glyphs repeat.
+
+    few : whether they are fewer than `_FEW`
+    """
+    return far_share(space.distances[0]) > (_FEW_REPEATS if few else _REPEATS)
 
 
 @part(_nrt=True)
@@ -242,8 +267,8 @@ def search(
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)
         step, shifts = 1, _SPARSE_SHIFTS
-    repeats = far_share(space.distances[0]) > _REPEATS
-    if repeats:
+    afar = repeats(space, few)
+    if afar:
         rounds, slack, trim, content = rounds + 1, max(slack, 2 * BIT), 5, _NEVER_CONTENT
         deep *= _MORE_REPEATS
         near = _fill_near(across, NEAR - 2, space.near)
@@ -254,37 +279,55 @@ def search(
         shift = smallest + turn * step
         if turn == 0 or shift <= 9:
             tried[:] = 0
-            _sort(space.tokens[0], count, across, height, shift, 1, most, seeds, space, out)
+            _sort(space.tokens[0], count, across, height, shift, 1, most, seeds, 0, space, out)
     last = rounds + effort.further
-    plain = _PLAIN_ROUNDS if effort.further and few and may_go_direct(used, found) else 0
+    direct = _DIRECT_ROUNDS if effort.further and few and may_go_direct(used, found) else 0
+    alone = last + direct
+    end = alone + (direct if count < _TINY else 0)
     turn = 0
-    while turn < last + plain:
-        if turn in (rounds, last):
+    while turn < end:
+        if turn in (rounds, last, alone):
             keep_less(pixels, width, height, used, space, out)
             if count > _MANY:
                 return 0
             most = max(most, effort.most)
             deep = max(deep, effort.deeper)
-        if turn == last:
+        if turn in (last, alone):
             found[FOUND_BITS] = 1 << 62
-            found[FOUND_GROUPS] = 1
+            found[FOUND_GROUPS] = most = 1
             space.labels[0] = 0
-            near, depth, deep, most, content = 0, 0, 0, 1, 0
         bits = found[FOUND_BITS]
         shift = found[FOUND_SHIFT]
         tried[:] = space.labels[0]
         tile_tokens(space.tokens[2], found[FOUND_COUNT], across, shift, space.tiles)
         model(space.tokens[2], found[FOUND_COUNT], tried, found[FOUND_GROUPS], space)
-        if turn < rounds or repeats or 2 * count < _FEW:
-            count = parse(pixels, across, shift, tried, space, near, depth, deep, slack, trim, content, trial)
+        dear = _DEAR_BITS if turn >= alone else 0
+        for s in range(LITERALS if dear else 0):
+            space.green_costs[0, s] += dear * BIT
+        there = 0 if last <= turn < alone else 1
+        if turn < rounds or afar or 2 * count < _FEW:
+            count = parse(
+                pixels,
+                across,
+                shift,
+                tried,
+                space,
+                there * near,
+                there * depth,
+                there * deep,
+                slack,
+                trim,
+                there * content,
+                trial,
+            )
             if count < 0:
                 return SHORT_TOKENS
         else:
             count = found[FOUND_COUNT]
             trial[:count] = space.tokens[2, :count]
-        _sort(trial, count, across, height, shift, found[FOUND_GROUPS], most, seeds, space, out)
+        _sort(trial, count, across, height, shift, found[FOUND_GROUPS], most, seeds, dear, space, out)
         if found[FOUND_BITS] == bits and turn >= rounds:
-            turn = last if turn < last else last + plain
+            turn = last if turn < last else (alone if turn < alone else end)
         else:
             turn += 1
     keep_less(pixels, width, height, used, space, out)

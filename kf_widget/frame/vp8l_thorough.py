@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kf_widget.frame.vp8l_found import FOUND_BITS, write_found
-from kf_widget.frame.vp8l_order import order_colours
+from kf_widget.frame.vp8l_order import order_colours, order_rows
 from kf_widget.frame.vp8l_pack import (
     BAD_INDEX,
     pack,
@@ -14,7 +14,7 @@ from kf_widget.frame.vp8l_pack import (
     rank_colours,
     subtract_above,
 )
-from kf_widget.frame.vp8l_search import glance, lies_in_rows, search
+from kf_widget.frame.vp8l_search import glance, repeats, search, share_above
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS
 from kf_widget.jit import kernel, part
 
@@ -24,32 +24,38 @@ _SMALL = 1 << 17
 """Pictures of fewer pixels are also tried with one pixel to a byte, however few colours they have."""
 _UNPACKED = 17
 """Fewest colours of a palette that has one pixel to a byte."""
+_CLOSE = 1.03
+"""So much more the other way to code a small picture may seem to take for both to be searched."""
+_SURELY_ABOVE = 0.965
+_PERHAPS_ABOVE = 1.05
+"""Where differences of rows seem to take no larger a share of the bits, they are coded; of 1920x1080 pixels,
+smooth lines and areas are at 0.92 to 0.95, or 1.03 where there is text. Up to the second, as point & figure
+is, they are looked at."""
 
 
-@part
-def _rank_colours(indices: Any, colours: Any, n_colours: int, space: Any, out: Any) -> int:
-    """Number the colours that occur; how many they are, or `BAD_INDEX`."""
-    flat = indices.reshape(indices.size)
-    counts = space.counts
+@part(_nrt=False)
+def _note_indices(flat: Any, counts: Any) -> None:
+    """Mark the indices that occur."""
     counts[:] = 0
     for i in range(flat.size):
         counts[flat[i]] = 1
-    used = rank_colours(colours, n_colours, counts, True, space.palette, space.ranks)
-    if used > 0:
-        order_colours(space.palette, used, space.ranks, space.orders, out, space.bits, space.scratch)
-    return used
 
 
 @part(_nrt=True)
-def _code_pixels(indices: Any, shown: int, used: int, ranks: Any, pixels: Any) -> Any:
-    """Write the pixels as they are coded for a palette of `shown` colours; those bytes."""
-    height, width = indices.shape
-    flat = indices.reshape(indices.size)
+def _code_pixels(flat: Any, width: int, shown: int, used: int, ranks: Any, above: bool, pixels: Any) -> Any:
+    """Write the pixels as they are coded for a palette of `shown` colours; those bytes.
+
+    above : whether as `subtract_above` leaves them
+    """
     for i in range(flat.size):
         pixels[i] = ranks[flat[i]]
     if per_byte(shown) > 1:
         pack(pixels[: flat.size], width, used, pixels)
-    return pixels[: height * packed_width(width, shown)]
+    across = packed_width(width, shown)
+    coded = pixels[: flat.size // width * across]
+    if above:
+        subtract_above(coded, across)
+    return coded
 
 
 @kernel(_nrt=False)
@@ -72,45 +78,68 @@ def encode_thorough(
     Notes
     -----
     Pixels of 16 colours or fewer are packed. A small picture is looked at unpacked, too: its palette is
-    hardly longer, and glyphs and lines repeat wherever they lie. A large one is searched both ways, where
-    the effort is great and that looks better at a glance. Of a large one whose rows differ little,
-    as where a smooth line is steep, differences of rows are coded: 8 % fewer bytes.
+    hardly longer, and glyphs and lines repeat wherever they lie. Where the effort is great, a large one is
+    searched both ways if that looks better at a glance, and a small one of glyphs if it looks about the same.
+    Of a large one whose rows differ little, as where a smooth line is steep, differences of rows are coded:
+    8 to 20 % fewer bytes.
     """
     height, width = indices.shape
     if out.size < HEAD:
         return -HEAD
-    used = _rank_colours(indices, colours, n_colours, space, out)
+    flat = indices.reshape(indices.size)
+    _note_indices(flat, space.counts)
+    used = rank_colours(colours, n_colours, space.counts, True, space.palette, space.ranks)
     if used < 0:
         return BAD_INDEX
     few = per_byte(used) > 1
     small = indices.size < _SMALL
     chosen = used if few else max(used, _UNPACKED)
-    shown = chosen
-    above = False
-    better = False
-    count = 0
+    apart = above = False
+    if not small:
+        together = space.tile_counts.reshape(space.tile_counts.size)
+        order_rows(flat, width, space.palette, used, space.ranks, together, space.orders)
+        coded = _code_pixels(flat, width, chosen, used, space.ranks, False, pixels)
+        share = share_above(coded, packed_width(width, chosen), space)
+        apart, above = share < _PERHAPS_ABOVE, share < _SURELY_ABOVE
+    ordered = differs = better = False
+    shown = count = 0
     least = 1 << 62
     space.found[1, FOUND_BITS] = 1 << 62
-    # Looks at a small picture both ways, a search of the better one, and a great effort's look at a large
-    # picture the other way. Each function that takes the space is called in one place: it has so many
-    # arrays that a call takes as long to compile as a function.
-    for turn in range(0 if few and small else 2, 4 if few and not small and effort.further else 3):
-        if turn == 3 and above:
+    # Looks at a small picture both ways, or at a large one with its rows apart and not; a search of the
+    # better one; and with great effort of what is unpacked, which comes last, as `write_found` reads it. Each
+    # function that takes the space is called in one place: it has so many arrays that a call takes as long
+    # to compile as a function.
+    looks = few if small else apart and not above
+    both = few and not small
+    for turn in range(0 if looks else 2, 4 if effort.further else 3):
+        if turn == 3 and (above or not both):
             break
-        if turn != 2 or shown != chosen or least == 1 << 62:
-            shown = _UNPACKED if turn == 0 or turn == 3 else (used if turn == 1 else chosen)
-            coded = _code_pixels(indices, shown, used, space.ranks, pixels)
-            if turn == 2 and not small and lies_in_rows(coded, packed_width(width, shown), space):
-                subtract_above(coded, packed_width(width, shown))
-                above = True
+        if not ordered and (not apart or (turn == 2 and not above)):
+            rank_colours(colours, n_colours, space.counts, True, space.palette, space.ranks)
+            order_colours(space.palette, used, space.ranks, space.orders, out, space.bits, space.scratch)
+            ordered = True
+            shown = 0
+        tried = chosen
+        if turn == 3 or (turn == 0 and small):
+            tried = _UNPACKED
+        elif small and (turn == 1 or both):
+            tried = used
+        subtracted = turn == 1 if apart and turn < 2 else above
+        if shown != tried or differs != subtracted:
+            shown = tried
+            differs = subtracted
+            coded = _code_pixels(flat, width, shown, used, space.ranks, differs, pixels)
             count, bits = glance(coded, width, height, shown, space, out)
             if count < 0:
                 return SHORT_TOKENS
             better = bits < least
+            if small and turn == 1 and effort.further:
+                both = repeats(space, True) and max(bits, least) < _CLOSE * min(bits, least)
             if better:
                 least = bits
                 chosen = shown
-        if turn == 2 or (turn == 3 and better):
+                above = differs
+        if turn == 2 or (turn == 3 and (better or small)):
             coded = pixels[: height * packed_width(width, shown)]
             if search(coded, width, height, used, shown, above, count, effort, space, out) < 0:
                 return SHORT_TOKENS

@@ -16,7 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kf_widget.frame import vp8l_codes, vp8l_links, vp8l_matches, vp8l_pack, vp8l_stream, vp8l_tokens
+from kf_widget.frame import (
+    vp8l_codes,
+    vp8l_fast,
+    vp8l_links,
+    vp8l_matches,
+    vp8l_pack,
+    vp8l_stream,
+    vp8l_tokens,
+)
 from kf_widget.frame.vp8l_codes import SCRATCH
 from kf_widget.frame.vp8l_matches import FARTHEST, STEPS
 from kf_widget.frame.vp8l_stream import HEAD, STREAM_WORK
@@ -38,10 +46,10 @@ distance_code = opened(vp8l_matches.distance_code)
 copy_distance = opened(vp8l_pack.copy_distance)
 pack = opened(vp8l_pack.pack)
 packed_width = opened(vp8l_pack.packed_width)
-add_above = opened(vp8l_pack.add_above)
 subtract_above = opened(vp8l_pack.subtract_above)
 replay = opened(vp8l_pack.replay)
 write_file = opened(vp8l_stream.write_file)
+scan = opened(vp8l_fast.scan)
 copied = opened(vp8l_tokens.copied)
 copy_token = opened(vp8l_tokens.copy_token)
 distance_said = opened(vp8l_tokens.distance_said)
@@ -189,7 +197,7 @@ def test_the_next_edge_is_the_first_place_that_differs_from_a_neighbour(seed, wi
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (7, 65), (40, 33)])
-def test_differences_of_rows_are_undone(shape):
+def test_differences_of_rows(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     apart = pixels.copy().reshape(-1)
     subtract_above(apart, shape[1])
@@ -197,8 +205,40 @@ def test_differences_of_rows_are_undone(shape):
     wanted[1:] -= pixels[:-1]
     wanted[0, 1:] -= pixels[0, :-1]
     np.testing.assert_array_equal(apart.reshape(shape), wanted)
-    add_above(apart, shape[1])
-    np.testing.assert_array_equal(apart.reshape(shape), pixels)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(0, 60))
+def test_a_second_scan_says_all_pixels_and_counts_its_tokens(seed, width, many):
+    """Glyphs of 5 x 7 that repeat wherever they lie: tokens are taken back for copies from afar."""
+    random = np.random.default_rng(seed)
+    glyphs = random.integers(0, 3, (3, 7, 5), dtype=np.uint8)
+    page = np.zeros((90, width + 5), np.uint8)
+    for _ in range(many):
+        y, x = random.integers(0, 83), random.integers(0, width)
+        page[y : y + 7, x : x + 5] = random.choice(glyphs)
+    pixels = page[:, :width].reshape(-1).copy()
+    tokens, greens, distances = words(pixels.size + 1), words(GREENS), words(DISTANCES)
+    count = scan(pixels, width, tokens, greens, distances, words(1 << 12), True)
+    told = np.zeros_like(pixels)
+    replay(tokens, count, width, np.arange(256), told)
+    np.testing.assert_array_equal(told, pixels)
+    assert sum(copied(token) for token in tokens[:count].tolist()) == pixels.size
+    symbols = tokens[:count] & 511
+    np.testing.assert_array_equal(greens, np.bincount(symbols, minlength=GREENS))
+    codes = (tokens[:count][symbols >= 256] >> 19) & 63
+    np.testing.assert_array_equal(distances, np.bincount(codes, minlength=DISTANCES))
+
+
+def test_a_copy_from_afar_takes_back_what_comes_before_it():
+    glyph = np.array([[1, 2, 1, 1, 2, 2, 1, 2], [2, 1, 2, 2, 1, 2, 1, 1]], np.uint8)
+    page = np.zeros((14, 120), np.uint8)
+    page[6:8, 4:12] = page[10:12, 64:72] = glyph
+    tokens = words(page.size + 1)
+    count = scan(page.reshape(-1), 120, tokens, words(GREENS), words(DISTANCES), words(1 << 12), True)
+    starts = np.cumsum([0] + [copied(token) for token in tokens[:count].tolist()])
+    first = 10 * 120 + 64
+    assert not ((starts > first - 200) & (starts < first + 120 + 8)).any()
 
 
 def test_replay_decodes():
