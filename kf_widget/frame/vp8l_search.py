@@ -52,7 +52,7 @@ _QUICK_NEIGHBOURS = 4
 _DIRECT_ROUNDS = 3
 """A picture that may go without a palette is also cut so often into copies from above and from the left
 alone, whose distances take a bit each and hardly any to say so. One of fewer tokens than the next, a dozen
-bricks, is cut so often with dear literals, too."""
+bricks, or one of glyphs is cut so often with dear literals, too."""
 _TINY = 256
 _DEAR_BITS = 3
 """So much more a literal takes there that writes its colour out."""
@@ -269,7 +269,8 @@ def search(
         step, shifts = 1, _SPARSE_SHIFTS
     afar = repeats(space, few)
     if afar:
-        rounds, slack, trim, content = rounds + 1, max(slack, 2 * BIT), 5, _NEVER_CONTENT
+        rounds, content = rounds + 1, _NEVER_CONTENT
+        slack, trim = (16 * BIT, 20) if few else (2 * BIT, 5)
         deep *= _MORE_REPEATS
         near = _fill_near(across, NEAR - 2, space.near)
         most = max(most, _REPEATS_GROUPS)
@@ -283,7 +284,7 @@ def search(
     last = rounds + effort.further
     direct = _DIRECT_ROUNDS if effort.further and few and may_go_direct(used, found) else 0
     alone = last + direct
-    end = alone + (direct if count < _TINY else 0)
+    end = alone + (direct if afar or count < _TINY else 0)
     turn = 0
     while turn < end:
         if turn in (rounds, last, alone):
@@ -291,7 +292,7 @@ def search(
             if count > _MANY:
                 return 0
             most = max(most, effort.most)
-            deep = max(deep, effort.deeper)
+            deep = max(deep, effort.deeper * (_MORE_REPEATS if afar else 1))
         if turn in (last, alone):
             found[FOUND_BITS] = 1 << 62
             found[FOUND_GROUPS] = most = 1

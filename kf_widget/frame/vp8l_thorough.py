@@ -24,7 +24,7 @@ _SMALL = 1 << 17
 """Pictures of fewer pixels are also tried with one pixel to a byte, however few colours they have."""
 _UNPACKED = 17
 """Fewest colours of a palette that has one pixel to a byte."""
-_CLOSE = 1.03
+_CLOSE = 1.06
 """So much more the other way to code a small picture may seem to take for both to be searched."""
 _SURELY_ABOVE = 0.965
 _PERHAPS_ABOVE = 1.05

@@ -50,19 +50,25 @@ def test_thumbnails(chart_type: str, axes: bool, smooth: bool, seed: int) -> Non
         check(image)
 
 
-WALKS = [("pnf", False, 17), ("pnf", True, 17), ("pnf", False, 19), ("pnf", False, 26), ("renko", False, 8)]
+WALKS = [
+    ("pnf", False, False, 17),
+    ("pnf", True, False, 17),
+    ("pnf", False, False, 19),
+    ("pnf", False, False, 26),
+    ("pnf", False, True, 39),
+    ("renko", False, False, 8),
+]
 """Thumbnails of few bricks or large glyphs, that libwebp encodes well."""
 
 
-@pytest.mark.parametrize(("chart_type", "axes", "seed"), WALKS)
-def test_bricks_and_glyphs(chart_type: str, axes: bool, seed: int) -> None:
+@pytest.mark.parametrize(("chart_type", "axes", "smooth", "seed"), WALKS)
+def test_bricks_and_glyphs(chart_type: str, axes: bool, smooth: bool, seed: int) -> None:
     ohlc, volume = bars(50, seed)
     for theme in THEMES:
-        check(
-            render_ohlcv_chart(
-                ohlc, volume, 300, 200, theme, chart_type=chart_type, axes=axes, enable_antialiasing=False
-            )
+        image = render_ohlcv_chart(
+            ohlc, volume, 300, 200, theme, chart_type=chart_type, axes=axes, enable_antialiasing=smooth
         )
+        check(image)
 
 
 FULL = [("classic", True, 0), ("light", False, 6), ("classic", False, 5)]
