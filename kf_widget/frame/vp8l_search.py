@@ -27,8 +27,10 @@ from kf_widget.frame.vp8l_stream import SHORT_TOKENS
 from kf_widget.frame.vp8l_tokens import LITERALS
 from kf_widget.jit import part
 
-__all__ = ["Effort", "glance", "repeats", "search", "share_above"]
+__all__ = ["SMALL", "Effort", "glance", "repeats", "search", "share_above"]
 
+SMALL = 1 << 17
+"""A picture of fewer pixels is small."""
 _FEW = 3200
 _VERY_FEW = 800
 """Pictures of fewer tokens are searched more carefully: each byte counts, and there is time."""
@@ -41,9 +43,11 @@ _SPARSEST = 1200
 _MANY = 20000
 """Pictures of more tokens are searched little, and are done when tiles are sorted for the last time."""
 _REPEATS = 0.3
-_FEW_REPEATS = 0.15
+_GLYPHS_REPEATS = 0.15
+_GLYPHS = 1600
 """Where a larger share of copies comes from afar, as where glyphs repeat, farther places are sought; the
-second holds for fewer tokens than `_FEW`."""
+second holds for small pictures of fewer tokens than the last, which are then searched most of all: point &
+figure, but not studies, whose search would take five times as long."""
 _MORE_REPEATS = 8
 _REPEATS_GROUPS = 6
 _QUICK_DEPTH = 2
@@ -204,12 +208,12 @@ def glance(pixels: Any, width: int, height: int, shown: int, space: Any, out: An
 
 
 @part(_nrt=False)
-def repeats(space: Any, few: bool) -> Any:
+def repeats(count: int, small: bool, space: Any) -> Any:
     """Whether the tokens of the last `glance` are copied from afar as often as where glyphs repeat.
 
-    few : whether they are fewer than `_FEW`
+    count : how many they are; small : whether the picture is
     """
-    return far_share(space.distances[0]) > (_FEW_REPEATS if few else _REPEATS)
+    return far_share(space.distances[0]) > (_GLYPHS_REPEATS if small and count < _GLYPHS else _REPEATS)
 
 
 @part(_nrt=True)
@@ -267,10 +271,12 @@ def search(
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)
         step, shifts = 1, _SPARSE_SHIFTS
-    afar = repeats(space, few)
+    small = pixels.size < SMALL
+    afar = repeats(count, small, space)
+    glyphs = afar and small and count < _GLYPHS
     if afar:
         rounds, content = rounds + 1, _NEVER_CONTENT
-        slack, trim = (16 * BIT, 20) if few else (2 * BIT, 5)
+        slack, trim = (16 * BIT, 20) if glyphs else (max(slack, 2 * BIT), 5)
         deep *= _MORE_REPEATS
         near = _fill_near(across, NEAR - 2, space.near)
         most = max(most, _REPEATS_GROUPS)
@@ -284,7 +290,7 @@ def search(
     last = rounds + effort.further
     direct = _DIRECT_ROUNDS if effort.further and few and may_go_direct(used, found) else 0
     alone = last + direct
-    end = alone + (direct if afar or count < _TINY else 0)
+    end = alone + (direct if glyphs or count < _TINY else 0)
     turn = 0
     while turn < end:
         if turn in (rounds, last, alone):
@@ -292,7 +298,7 @@ def search(
             if count > _MANY:
                 return 0
             most = max(most, effort.most)
-            deep = max(deep, effort.deeper * (_MORE_REPEATS if afar else 1))
+            deep = max(deep, effort.deeper * (_MORE_REPEATS if glyphs else 1))
         if turn in (last, alone):
             found[FOUND_BITS] = 1 << 62
             found[FOUND_GROUPS] = most = 1

@@ -14,23 +14,21 @@ from kf_widget.frame.vp8l_pack import (
     rank_colours,
     subtract_above,
 )
-from kf_widget.frame.vp8l_search import glance, repeats, search, share_above
+from kf_widget.frame.vp8l_search import SMALL, glance, repeats, search, share_above
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS
 from kf_widget.jit import kernel, part
 
 __all__ = ["encode_thorough"]
 
-_SMALL = 1 << 17
-"""Pictures of fewer pixels are also tried with one pixel to a byte, however few colours they have."""
 _UNPACKED = 17
 """Fewest colours of a palette that has one pixel to a byte."""
 _CLOSE = 1.06
 """So much more the other way to code a small picture may seem to take for both to be searched."""
 _SURELY_ABOVE = 0.965
-_PERHAPS_ABOVE = 1.05
+_PERHAPS_ABOVE = 1.04
 """Where differences of rows seem to take no larger a share of the bits, they are coded; of 1920x1080 pixels,
 smooth lines and areas are at 0.92 to 0.95, or 1.03 where there is text. Up to the second, as point & figure
-is, they are looked at."""
+is, they are looked at, which takes twice as long again, and must be a fiftieth smaller."""
 
 
 @part(_nrt=False)
@@ -92,7 +90,7 @@ def encode_thorough(
     if used < 0:
         return BAD_INDEX
     few = per_byte(used) > 1
-    small = indices.size < _SMALL
+    small = indices.size < SMALL
     chosen = used if few else max(used, _UNPACKED)
     apart = above = False
     if not small:
@@ -132,9 +130,9 @@ def encode_thorough(
             count, bits = glance(coded, width, height, shown, space, out)
             if count < 0:
                 return SHORT_TOKENS
-            better = bits < least
+            better = bits < (least if not differs or turn != 1 else least - least // 50)
             if small and turn == 1 and effort.further:
-                both = repeats(space, True) and max(bits, least) < _CLOSE * min(bits, least)
+                both = repeats(count, True, space) and max(bits, least) < _CLOSE * min(bits, least)
             if better:
                 least = bits
                 chosen = shown
