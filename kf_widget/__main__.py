@@ -74,10 +74,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _warm(quiet: bool) -> None:
     from kf_widget.frame.warm import warm_all
+    from kf_widget.history.warm import warm_scans
     from kf_widget.plotting.warm import warm_plotting
 
     report = None if quiet else lambda text: print(text, flush=True)
     warm_all(report)
+    warm_scans(report)
     warm_plotting(report)
 
 

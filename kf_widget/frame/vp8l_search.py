@@ -271,7 +271,7 @@ def search(
         depth = (32 if count * _SPARSEST < pixels.size else 8) * effort.depth
         near = _fill_near(across, NEAR - 2, space.near)
         step, shifts = 1, _SPARSE_SHIFTS
-    small = pixels.size < SMALL
+    small = width * height < SMALL
     afar = repeats(count, small, space)
     glyphs = afar and small and count < _GLYPHS
     if afar:

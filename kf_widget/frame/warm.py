@@ -23,12 +23,14 @@ from kf_widget.frame.webp import vp8l_ready, warm
 
 __all__ = ["warm_all", "warm_as_helper", "warm_beside"]
 
-# A chart never waits for the kernels of the plotting functions: they come last.
+# A chart never waits for the kernels of large resamples and of the plotting functions: they come last.
 _HELPER = """
 import sys
 sys.path.append(sys.argv[1])
 from kf_widget.frame.warm import warm_as_helper
 warm_as_helper(int(sys.argv[2]))
+from kf_widget.history.warm import warm_scans
+warm_scans()
 from kf_widget.plotting.warm import warm_plotting
 warm_plotting()
 """

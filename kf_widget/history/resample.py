@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kf_widget.history.timeframe import Timeframe
     from kf_widget.history.zones import Zone
 
-__all__ = ["bars_of", "cpu_columns", "index_columns", "resample", "scan_columns"]
+__all__ = ["bars_of", "cpu_columns", "index_columns", "resample", "scan_columns", "scan_times"]
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -186,7 +186,7 @@ def _index_times(history: History, timeframe: Timeframe, zone: Zone, first: int,
 def scan_columns(history: History, timeframe: Timeframe, zone: Zone, edges: Ints | None = None) -> BarColumns:
     """Columns of the bars of a history that is not empty, in one pass over its rows."""
     if timeframe.by_time:
-        return _scan_times(history, timeframe, zone)
+        return scan_times(history, timeframe, zone)
     return _scan_rows(history, row_edges(timeframe, history, 0, len(history)) if edges is None else edges)
 
 
@@ -217,16 +217,17 @@ def _scan_rows(history: History, edges: Ints) -> BarColumns:
     return out
 
 
-def _scan_times(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
+def scan_times(history: History, timeframe: Timeframe, zone: Zone, once_rows: int = _ONCE_ROWS) -> BarColumns:
     """Bars of time in one pass over the rows, or in two, the first of which marks and counts them.
 
-    Two are better where the rows stay in a cache, and where bars are long: most of their times are skipped.
+    Two are better where the rows stay in a cache, as fewer than `once_rows` do, and where bars are long:
+    most of their times are skipped.
     """
     columns = _inputs(history)
     time_ns = columns[0]
     rule = calendar_rule(timeframe, zone, int(time_ns[0]), int(time_ns[-1]))
     rule = (*rule[:2], frozen(rule[2]), frozen(rule[3]))
-    if len(time_ns) >= _ONCE_ROWS:
+    if len(time_ns) >= once_rows:
         expected = expected_bars(timeframe, zone, time_ns)
         if expected * _ONCE_LENGTH >= len(time_ns):
             return scan_once(rule, columns, expected)

@@ -18,10 +18,12 @@ from kf_widget.history.atomic import take, touch
 from kf_widget.history.bar_columns import BarColumns
 from kf_widget.history.edges import calendar_rule
 from kf_widget.history.index import frozen
+from kf_widget.history.mark_kernels import mark_bars
 from kf_widget.history.piece_kernels import scan_pieces
-from kf_widget.history.scan_kernels import Scratch
+from kf_widget.history.scan_kernels import Scratch, scan_bars, scan_edges
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
+from kf_widget.history.warm import warm_scans
 from kf_widget.history.zones import Zone
 from kf_widget.jit import kernel
 
@@ -182,12 +184,23 @@ def test_long_histories_of_bars_that_are_not_long_take_one_pass(
     monkeypatch.setattr(ways, "scan_once", counted)
     history = ticks_at(np.arange(300_000) * SECOND // 5)
     for least in (300_000, 300_001):
-        monkeypatch.setattr(ways, "_ONCE_ROWS", least)
-        assert_same(ways.scan_columns(history, Timeframe.parse(text), UTC), by_index(history, text))
+        assert_same(ways.scan_times(history, Timeframe.parse(text), UTC, least), by_index(history, text))
     assert len(calls) == once
     if once:
         n_bars = len(by_index(history, text).time_ns)
         assert n_bars // 2 < calls[0] < n_bars * 2
+
+
+@pytest.mark.parametrize("size_type", [np.float32, np.float64])
+def test_warming_up_compiles_all_that_a_long_history_needs(size_type: type) -> None:
+    kernels = (scan_pieces, scan_bars, scan_edges, mark_bars)
+    warm_scans()
+    before = [list(kernel.signatures) for kernel in kernels]
+    history = ticks_at(np.arange(1 << 21) * SECOND // 5, size_type=size_type)
+    for text in ("1s", "1h", "20t"):
+        history.resample(text, backend="cpu")
+    assert all(before)
+    assert [list(kernel.signatures) for kernel in kernels] == before
 
 
 def test_threads_take_distinct_numbers() -> None:
