@@ -175,10 +175,10 @@ def scan(
 
     Parameters
     ----------
-    again : None, or anything else for a second scan, in which each look compares several places. Where
-        bodies end, the row above goes on beyond a run to the left after one pixel or two; there these are
-        written out, which spares a copy. That is a kernel of its own: one test in the loop would make
-        every scan a tenth slower.
+    again : None, or anything else for a second scan, in which each look compares several places, and a
+        copy from afar takes back the tokens before it where it may begin earlier. Where bodies end, the row
+        above goes on beyond a run to the left after one pixel or two; there these are written out, which
+        spares a copy. That is a kernel of its own: one test in the loop would make every scan a tenth slower.
     """
     n = pixels.size
     room = tokens.size - 1

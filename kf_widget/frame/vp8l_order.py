@@ -116,7 +116,7 @@ def order_colours(palette: Any, n: int, ranks: Any, orders: Any, out: Any, bits:
     ----------
     palette, ranks : int64 (256,), as `rank_colours` leaves them; rearranged
     n : how many colours there are
-    orders : int64 (9, 256), scratch
+    orders : int64 (7, 256), scratch
     out, bits : scratch of the bit writer
     work : int64 (PALETTE_WORK,), scratch
     """

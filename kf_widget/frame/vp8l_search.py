@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from kf_widget.frame.vp8l_bits import start
@@ -54,9 +53,10 @@ _QUICK_DEPTH = 2
 _QUICK_DEEP = 8
 _QUICK_NEIGHBOURS = 4
 _DIRECT_ROUNDS = 3
-"""A picture that may go without a palette is also cut so often into copies from above and from the left
-alone, whose distances take a bit each and hardly any to say so. One of fewer tokens than the next, a dozen
-bricks, or one of glyphs is cut so often with dear literals, too."""
+"""A picture that may go without a palette is also sorted so often into one group, and cut anew where its
+tokens are few, into copies from above and from the left alone: their distances take a bit each, and hardly
+any to say so. One of fewer tokens than the next, a dozen bricks, or one of glyphs is cut so often with dear
+literals, too."""
 _TINY = 256
 _DEAR_BITS = 3
 """So much more a literal takes there that writes its colour out."""
@@ -74,7 +74,8 @@ class Effort(NamedTuple):
     shift, step, shifts : tiles of 2**shift pixels and of `step` powers more are tried, `shifts` in all,
         one where the tokens are many
     further, deeper, most : how often the pixels are cut once more when all that is done, where the
-        tokens are few, `deep` then, and most groups; so a greater effort never makes a larger file
+        tokens are few, `deep` then, or for glyphs a multiple, and most groups; so a greater effort never
+        makes a larger file
     """
 
     depth: int
@@ -163,12 +164,12 @@ def _scan_bits(pixels: Any, across: int, space: Any) -> Any:
 def share_above(pixels: Any, across: int, space: Any) -> Any:
     """How many bits pixels less those above seem to take, as a share of those that pixels take.
 
-    Infinite where there is no room; the pixels are left as `subtract_above` leaves them.
+    Below 0 where there is no room; the pixels are left as `subtract_above` leaves them.
     """
     plain = _scan_bits(pixels, across, space)
     subtract_above(pixels, across)
     apart = _scan_bits(pixels, across, space)
-    return apart / max(plain, 1) if plain >= 0 and apart >= 0 else math.inf
+    return apart / max(plain, 1) if plain >= 0 and apart >= 0 else -1.0
 
 
 @part(_nrt=False)

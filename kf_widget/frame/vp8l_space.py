@@ -56,12 +56,13 @@ class Space(NamedTuple):
     green_codes, distance_codes : likewise, finished codes
     labels : uint8 (6, TILES), group of each tile: the best of one search, one tried, three of `cluster`,
         and the best of all
-    tile_counts : int32 (TILES, GREENS + DISTANCES), how often each symbol occurs in a tile
+    tile_counts : int32 (TILES, GREENS + DISTANCES), how often each symbol occurs in a tile;
+        before, `order_rows` counts pairs of colours there
     tile_costs : int64 (TILES, GROUPS)
     own_costs, excess : int64 (TILES,), with codes of the tile's own, and what it costs above that
     label_tokens : int64 (TILES,), and label_counts, label_codes : int64 (2, GREENS)
     counts, palette, ranks : int64 (256,), as `rank_colours` uses them
-    orders : int64 (7, 256), as `order_colours` uses them
+    orders : int64 (7, 256), as `order_colours` and `order_rows` use them
     direct_counts, direct_codes : int64 (GROUPS, DIRECT), how often each occurs without a palette, codes
     written : int64 (LITERALS,), colours as they are written then
     lengths, evened : int64 (GREENS + CACHED,)

@@ -23,10 +23,11 @@ __all__ = ["encode_thorough"]
 _UNPACKED = 17
 """Fewest colours of a palette that has one pixel to a byte."""
 _CLOSE = 1.06
-"""So much more the other way to code a small picture may seem to take for both to be searched."""
+"""So much more the other way to code a small picture of glyphs may seem to take for a great effort to search
+both."""
 _SURELY_ABOVE = 0.965
 _PERHAPS_ABOVE = 1.04
-"""Where differences of rows seem to take no larger a share of the bits, they are coded; of 1920x1080 pixels,
+"""Where differences of rows seem to take a smaller share of the bits, they are coded; of 1920x1080 pixels,
 smooth lines and areas are at 0.92 to 0.95, or 1.03 where there is text. Up to the second, as point & figure
 is, they are looked at, which takes twice as long again, and must be a fiftieth smaller."""
 
@@ -98,6 +99,8 @@ def encode_thorough(
         order_rows(flat, width, space.palette, used, space.ranks, together, space.orders)
         coded = _code_pixels(flat, width, chosen, used, space.ranks, False, pixels)
         share = share_above(coded, packed_width(width, chosen), space)
+        if share < 0:  # of neither is there enough: the file must not depend on how much room there is
+            return SHORT_TOKENS
         apart, above = share < _PERHAPS_ABOVE, share < _SURELY_ABOVE
     ordered = differs = better = False
     shown = count = 0

@@ -40,7 +40,7 @@ _process: subprocess.Popen[bytes] | None = None
 
 
 def warm_all(report: Callable[[str], None] | None = None) -> float:
-    """Compile every kernel into the cache by drawing small charts; seconds it took."""
+    """Compile every kernel of a chart into the cache by drawing small ones; seconds it took."""
     from kf_widget.chart.compose import Style
     from kf_widget.chart.readout import read_out
     from kf_widget.chart.series import CHART_TYPES

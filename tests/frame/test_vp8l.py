@@ -264,6 +264,29 @@ def test_pillow_decodes_to_the_same_image():
         )
 
 
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_what_a_thread_encoded_before_does_not_change_a_file(effort):
+    """Rows that count up are many tokens but as differences, pieces that repeat only as differences."""
+    random, width = np.random.default_rng(0), 1000
+    counting = random.integers(0, 256, width) + np.arange(13)[:, None]
+    noise = random.integers(0, 16, width)
+    starts = random.integers(0, width - 480, (16, 3))
+    pieces = np.array([np.concatenate([noise[at : at + 480] for at in row])[:width] for row in starts])
+    rows = (np.zeros((110, width)), counting % 256, noise[None], pieces)
+    indices, colours = np.concatenate(rows).astype(np.uint8), palette(256)
+    files = []
+
+    def work():
+        files.append(encode_webp(indices, colours, effort))
+        encode_webp(random.integers(0, 256, (300, 300), dtype=np.uint8), colours, effort)
+        files.append(encode_webp(indices, colours, effort))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert files[0] == files[1]
+
+
 def test_the_room_for_a_file_does_not_change_it():
     """A picture of few tokens is written twice, the second time behind the first."""
     indices, colours = np.zeros((64, 64), np.uint8), palette(4)

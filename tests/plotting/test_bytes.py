@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from kf_widget.chart.theme import THEMES
 from kf_widget.plotting import render_ohlcv_chart, save_chart
@@ -24,6 +25,7 @@ def sizes(image: Any) -> tuple[list[int], list[int]]:
         file = io.BytesIO()
         save_chart(image, file, format="webp", speed=speed)
         ours.append(len(file.getvalue()))
+        assert Image.open(file).convert(image.mode).tobytes() == image.tobytes()
         file = io.BytesIO()
         image.save(file, "WEBP", lossless=True, quality=quality, method=method, exact=True)
         theirs.append(len(file.getvalue()))
