@@ -39,17 +39,21 @@ def check(image: Any) -> None:
     assert ours[0] > ours[1] >= ours[2]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 7])
-@pytest.mark.parametrize("smooth", [True, False])
-@pytest.mark.parametrize("axes", [False, True])
-@pytest.mark.parametrize("chart_type", CHART_TYPES)
-def test_thumbnails(chart_type: str, axes: bool, smooth: bool, seed: int) -> None:
+def check_thumbnails(chart_type: str, axes: bool, smooth: bool, seed: int) -> None:
     ohlc, volume = bars(50, seed)
     for theme in THEMES:
         image = render_ohlcv_chart(
             ohlc, volume, 300, 200, theme, chart_type=chart_type, axes=axes, enable_antialiasing=smooth
         )
         check(image)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+@pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("axes", [False, True])
+@pytest.mark.parametrize("chart_type", CHART_TYPES)
+def test_thumbnails(chart_type: str, axes: bool, smooth: bool, seed: int) -> None:
+    check_thumbnails(chart_type, axes, smooth, seed)
 
 
 WALKS = [
@@ -65,12 +69,7 @@ WALKS = [
 
 @pytest.mark.parametrize(("chart_type", "axes", "smooth", "seed"), WALKS)
 def test_bricks_and_glyphs(chart_type: str, axes: bool, smooth: bool, seed: int) -> None:
-    ohlc, volume = bars(50, seed)
-    for theme in THEMES:
-        image = render_ohlcv_chart(
-            ohlc, volume, 300, 200, theme, chart_type=chart_type, axes=axes, enable_antialiasing=smooth
-        )
-        check(image)
+    check_thumbnails(chart_type, axes, smooth, seed)
 
 
 FULL = [("classic", True, 0), ("light", False, 6), ("classic", False, 5)]
