@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.plotting.look import Look
-from kf_widget.plotting.words import paint, rgba_words, unchanged
+from kf_widget.plotting.words import rgba_words, unchanged
+from kf_widget.raster.rgb import gather_rgba
 
 __all__ = ["BACKGROUND_KEY", "Origin", "origin_of", "picture_of"]
 
@@ -55,7 +56,7 @@ def picture_of(
 
     height, width = indices.shape
     pixels = np.empty(indices.size, np.uint32)
-    paint(indices.reshape(-1), table, pixels)
+    gather_rgba(indices.reshape(-1), table, pixels)
     if look.antialiasing:
         # Pillow maps the memory and copies it on the first write.
         image = Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)

@@ -9,18 +9,11 @@ import numpy.typing as npt
 
 from kf_widget.jit import kernel
 
-__all__ = ["FOREIGN", "index_pixels", "index_words", "paint", "rgba_words", "unchanged"]
+__all__ = ["FOREIGN", "index_pixels", "index_words", "rgba_words", "unchanged"]
 
 FOREIGN = -1
 """Returned where an image has more than 256 colours."""
 _SLOTS = 2048
-
-
-@kernel
-def paint(indices: Any, table: Any, out: Any) -> None:
-    """Look up the colour of each pixel: indices uint8 (n,); table, out uint32, out overwritten."""
-    for i in range(indices.size):
-        out[i] = table[indices[i]]
 
 
 @kernel
