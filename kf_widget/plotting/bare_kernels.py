@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from kf_widget.jit import kernel
 from kf_widget.raster.area import fill_area
 from kf_widget.raster.polyline import stroke_polyline
+from kf_widget.raster.rects import fill
 
 __all__ = [
     "AREA",
@@ -38,19 +37,6 @@ INFINITE = -1
 """A price is infinite: ``-1 - 8 * row - column``."""
 NEGATIVE = -5
 """A volume is negative or infinite: ``-5 - 8 * row``."""
-
-
-@kernel
-def _fill(out: Any, left: int, top: int, right: int, bottom: int, index: int) -> None:
-    """Fill a rectangle that lies inside `out`, or is empty."""
-    value = np.uint8(index)
-    if right - left == 1:
-        for y in range(top, bottom):
-            out[y, left] = value
-    else:
-        for y in range(top, bottom):
-            for x in range(left, right):
-                out[y, x] = value
 
 
 @kernel
@@ -105,9 +91,9 @@ def _grid(out: Any, price_px: int) -> None:
     height, width = out.shape
     rows = min(8, price_px // 28)
     for k in range(1, rows):
-        _fill(out, 0, k * price_px // rows, width, k * price_px // rows + 1, _GRID)
+        fill(out, 0, k * price_px // rows, width, k * price_px // rows + 1, _GRID)
     if price_px < height:
-        _fill(out, 0, price_px, width, price_px + 1, _GRID)
+        fill(out, 0, price_px, width, price_px + 1, _GRID)
 
 
 @kernel
@@ -154,24 +140,24 @@ def _candles(
         end = max(opened, closed) + 1
         index = _UP if c >= o else _DOWN
         if kind == BARS:
-            _fill(out, center, upper, center + wick, lower, index)
+            fill(out, center, upper, center + wick, lower, index)
             under = min(min(wick, 3), top + usable - max(opened, closed))
-            _fill(out, left, opened, center, opened + under, index)
-            _fill(out, center + wick, closed, left + body, closed + under, index)
+            fill(out, left, opened, center, opened + under, index)
+            fill(out, center + wick, closed, left + body, closed + under, index)
         elif kind == HOLLOW:
             index = _UP if (math.isnan(previous) and c >= o) or c >= previous else _DOWN
-            _fill(out, center, upper, center + wick, begin, index)
-            _fill(out, center, end, center + wick, lower, index)
+            fill(out, center, upper, center + wick, begin, index)
+            fill(out, center, end, center + wick, lower, index)
             if c >= o and body > 2 and end - begin > 2:
-                _fill(out, left, begin, left + body, begin + 1, index)
-                _fill(out, left, end - 1, left + body, end, index)
-                _fill(out, left, begin, left + 1, end, index)
-                _fill(out, left + body - 1, begin, left + body, end, index)
+                fill(out, left, begin, left + body, begin + 1, index)
+                fill(out, left, end - 1, left + body, end, index)
+                fill(out, left, begin, left + 1, end, index)
+                fill(out, left + body - 1, begin, left + body, end, index)
             else:
-                _fill(out, left, begin, left + body, end, index)
+                fill(out, left, begin, left + body, end, index)
         else:
-            _fill(out, center, upper, center + wick, lower, index)
-            _fill(out, left, begin, left + body, end, index)
+            fill(out, center, upper, center + wick, lower, index)
+            fill(out, left, begin, left + body, end, index)
         previous = c
 
 
@@ -192,8 +178,8 @@ def _split(
             cut = top
         else:
             debt += exact - (cut - top)
-    _fill(out, column, top, column + 1, cut, up)
-    _fill(out, column, cut, column + 1, bottom, down)
+    fill(out, column, top, column + 1, cut, up)
+    fill(out, column, cut, column + 1, bottom, down)
     return debt
 
 
@@ -299,7 +285,7 @@ def _volumes(
                 if spacing >= 1.5:
                     left = min(max(math.floor((k + 0.5) * spacing - 0.5 * body + 0.5), 0), width - body)
                 index = _VOLUME_UP if rose > 0.0 else _VOLUME_DOWN
-                _fill(out, left, height - tall, left + body, height, index)
+                fill(out, left, height - tall, left + body, height, index)
 
 
 @kernel

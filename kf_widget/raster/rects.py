@@ -2,12 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
+from numba.extending import intrinsic
 
 from kf_widget.jit import part
 
-__all__ = ["fill_rects"]
+__all__ = ["fill", "fill_rects"]
+
+
+def _store(size: int) -> Any:
+    def store(typingctx: Any, out: Any, place: Any, eight: Any) -> Any:
+        """Store the first `size` of the eight bytes of an int64 at a byte of `out`, which is not checked."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, args[0]).data
+            wide = ir.IntType(8 * size)
+            there = builder.bitcast(builder.gep(data, [args[1]]), wide.as_pointer())
+            builder.store(builder.trunc(args[2], wide) if size < 8 else args[2], there, align=1)
+            return context.get_dummy_value()
+
+        return types.void(out, types.int64, types.int64), codegen
+
+    return intrinsic(store)
+
+
+_store2, _store4, _store8 = _store(2), _store(4), _store(8)
+
+
+@part(_nrt=False)
+def fill(out: Any, left: int, top: int, right: int, bottom: int, index: int) -> None:
+    """Fill one rectangle that lies inside `out`, or is empty.
+
+    A row of a narrow one is two stores, which overlap. Of a loop LLVM makes a call of memset for each row:
+    with them a thumbnail of 50 candles and volumes takes 10.5 us, without 6.7.
+
+    out : uint8 (h, w), of which a row is contiguous, painted over
+    left, top, right, bottom : px, half-open
+    """
+    across = right - left
+    value = np.uint8(index)
+    eight = np.int64(value) * 0x0101010101010101
+    stride = out.strides[0]
+    first = top * stride + left
+    last = first + across
+    if across == 1:
+        for y in range(top, bottom):
+            out[y, left] = value
+    elif 1 < across < 4:
+        for y in range(bottom - top):
+            _store2(out, first + y * stride, eight)
+            _store2(out, last + y * stride - 2, eight)
+    elif 4 <= across < 8:
+        for y in range(bottom - top):
+            _store4(out, first + y * stride, eight)
+            _store4(out, last + y * stride - 4, eight)
+    elif 8 <= across < 16:
+        for y in range(bottom - top):
+            _store8(out, first + y * stride, eight)
+            _store8(out, last + y * stride - 8, eight)
+    else:
+        for y in range(top, bottom):
+            for x in range(left, right):
+                out[y, x] = value
 
 
 @part(_nrt=False)
@@ -36,14 +97,5 @@ def fill_rects(
     left, top, right, bottom : clip, px, inside `out`.
     """
     for i in range(start, stop):
-        a = max(x0[i], left)
-        b = min(x1[i], right)
         index = index_of_ink[ink[i]]
-        if b - a == 1:
-            # Wicks: a plain store per row; the memset that LLVM makes of the loop below costs a call.
-            for y in range(max(y0[i], top), min(y1[i], bottom)):
-                out[y, a] = index
-        elif b > a:
-            for y in range(max(y0[i], top), min(y1[i], bottom)):
-                for x in range(a, b):
-                    out[y, x] = index
+        fill(out, max(x0[i], left), max(y0[i], top), min(x1[i], right), min(y1[i], bottom), index)
