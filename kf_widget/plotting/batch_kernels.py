@@ -7,7 +7,7 @@ from typing import Any
 from kf_widget.frame.vp8l_fast import encode_fast
 from kf_widget.jit import kernel
 from kf_widget.plotting.bare_kernels import draw_chart
-from kf_widget.raster.rgb import gather_rgb, gather_rgba
+from kf_widget.raster.lookup import look_up, look_up_rgb
 
 __all__ = ["DRAWN", "encode_charts", "paint_charts"]
 
@@ -54,9 +54,9 @@ def paint_charts(
         if failures[k] < 0:
             image[:, :] = 0
         if out.shape[1] == 0:
-            gather_rgba(flat, table, words[k])
+            look_up(flat, table, words[k])
         elif words.shape[1] > 0:
-            gather_rgb(flat, table, words[k])
+            look_up_rgb(flat, table, words[k])
         else:
             _gather_bytes(flat, table, out[k])
 

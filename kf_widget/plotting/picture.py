@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kf_widget.plotting.look import Look
-from kf_widget.plotting.words import rgba_words, unchanged
-from kf_widget.raster.rgb import gather_rgba
+from kf_widget.plotting.words import rgba_words
+from kf_widget.raster.lookup import is_lookup, look_up
 
 __all__ = ["BACKGROUND_KEY", "Origin", "origin_of", "picture_of"]
 
@@ -18,8 +17,7 @@ BACKGROUND_KEY = "kf_widget_background"
 """Entry of an image's `info`: the colour under what is transparent, as "#RRGGBB"."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
+class Origin(NamedTuple):
     """What an image was made of.
 
     indices : uint8 (height, width)
@@ -56,7 +54,7 @@ def picture_of(
 
     height, width = indices.shape
     pixels = np.empty(indices.size, np.uint32)
-    gather_rgba(indices.reshape(-1), table, pixels)
+    look_up(indices.reshape(-1), table, pixels)
     if look.antialiasing:
         # Pillow maps the memory and copies it on the first write.
         image = Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
@@ -79,4 +77,4 @@ def origin_of(image: Any) -> Origin | None:
         words |= np.uint32(0xFF000000)
     elif image.mode != "RGBA" or not image.readonly:
         return None
-    return origin if unchanged(origin.indices.reshape(-1), origin.table, words) else None
+    return origin if is_lookup(origin.indices.reshape(-1), origin.table, words) else None

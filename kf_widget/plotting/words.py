@@ -9,20 +9,11 @@ import numpy.typing as npt
 
 from kf_widget.jit import kernel
 
-__all__ = ["FOREIGN", "index_pixels", "index_words", "rgba_words", "unchanged"]
+__all__ = ["FOREIGN", "index_pixels", "index_words", "rgba_words"]
 
 FOREIGN = -1
 """Returned where an image has more than 256 colours."""
 _SLOTS = 2048
-
-
-@kernel
-def unchanged(indices: Any, table: Any, words: Any) -> bool:
-    """Whether each pixel still has its colour."""
-    same = True
-    for i in range(indices.size):
-        same &= words[i] == table[indices[i]]
-    return same
 
 
 def rgba_words(colours: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -5,33 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.jit import kernel
+from kf_widget.raster.lookup import look_up, look_up_rgb
 
-__all__ = ["gather_rgb", "gather_rgba", "raster_rgb"]
-
-
-@kernel
-def gather_rgba(
-    indices: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], out: npt.NDArray[np.uint32]
-) -> None:
-    """Look up one word a pixel. indices : (n,); table : (256,), 0xAABBGGRR; out : (n,), overwritten."""
-    for i in range(indices.size):
-        out[i] = table[indices[i]]
-
-
-@kernel
-def gather_rgb(
-    indices: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], out: npt.NDArray[np.uint32]
-) -> None:
-    """Look up four pixels for three words. indices : (4 n,); table : (256,), 0x00BBGGRR; out : (3 n,)."""
-    for i in range(indices.size // 4):
-        a = table[indices[4 * i]]
-        b = table[indices[4 * i + 1]]
-        c = table[indices[4 * i + 2]]
-        d = table[indices[4 * i + 3]]
-        out[3 * i] = a | b << np.uint32(24)
-        out[3 * i + 1] = b >> np.uint32(8) | c << np.uint32(16)
-        out[3 * i + 2] = c >> np.uint32(16) | d << np.uint32(8)
+__all__ = ["raster_rgb"]
 
 
 def raster_rgb(
@@ -52,7 +28,7 @@ def raster_rgb(
 
     Returns
     -------
-    `out`. Costs about 0.5 ns a pixel.
+    `out`. Costs 0.2 ns a pixel where 16 colours are in use, else 0.5.
     """
     if channels not in (3, 4):
         raise ValueError(f"raster_rgb: channels must be 3 or 4, got {channels!r}")
@@ -70,10 +46,10 @@ def raster_rgb(
     flat = np.ascontiguousarray(indices).reshape(-1)
     target = out.reshape(-1)
     if channels == 4:
-        gather_rgba(flat, table.view("<u4")[:, 0], target.view("<u4"))
+        look_up(flat, table.view("<u4")[:, 0], target.view("<u4"))
         return out
     table[:, 3] = 0
     whole = flat.size // 4 * 4
-    gather_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"))
+    look_up_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"))
     target[3 * whole :] = table[flat[whole:], :3].reshape(-1)
     return out

@@ -6,12 +6,14 @@ import pytest
 from kf_widget.raster import raster_rgb
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 9), (2, 4, 6), (0, 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 9), (2, 4, 6), (0, 4), (101, 103)])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_equals_a_table_lookup(shape, channels):
+@pytest.mark.parametrize("n", [1, 16, 200])
+def test_equals_a_table_lookup(shape, channels, n):
     rng = np.random.default_rng(0)
-    colours = rng.integers(0, 2**32, 200, np.uint32)
-    indices = rng.integers(0, 200, shape, np.uint8)
+    colours = rng.integers(0, 2**32, n, np.uint32)
+    indices = rng.integers(0, n, shape, np.uint8)
+    indices[shape[0] // 2 :] %= 16  # these are looked up in another way
     words = colours[indices]
     expected = np.stack([words >> 16 & 255, words >> 8 & 255, words & 255, words >> 24], -1)[..., :channels]
     np.testing.assert_array_equal(raster_rgb(indices, colours, channels=channels), expected)
