@@ -9,12 +9,15 @@ import numpy as np
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_tokens import LITERALS, copied, distance_said
 from kf_widget.frame.vp8l_words import copy64, fill64
+from kf_widget.history.lanes import bit_count
 from kf_widget.jit import part
+from kf_widget.raster.lookup import highest, seen_bits
 
 __all__ = [
     "BAD_INDEX",
-    "highest",
+    "MANY",
     "is_ranked",
+    "note_few",
     "pack",
     "packed_width",
     "per_byte",
@@ -25,6 +28,11 @@ __all__ = [
 
 BAD_INDEX = -2
 """Returned where an index has no colour."""
+MANY = 1
+"""Returned where more than 16 indices occur, or may."""
+_PIECE = 1 << 13
+_ROWS = 16
+"""So many rows are packed as one, where none ends within a byte."""
 
 
 @part(_nrt=False)
@@ -73,12 +81,34 @@ def packed_width(width: int, used: int) -> int:
 
 
 @part(_nrt=False)
-def highest(pixels: Any) -> Any:
-    """The highest of uint8 (n,)."""
-    top = np.uint8(0)
-    for i in range(pixels.size):
-        top = max(top, pixels[i])
-    return top
+def note_few(pixels: Any, n_colours: int, counts: Any) -> int:
+    """Mark which indices occur, where they are few.
+
+    Parameters
+    ----------
+    pixels : uint8 (n,)
+    n_colours : every index must be below; above 32 nothing is looked at
+    counts : int64 (256,), overwritten with 1 for each index that occurs, and 0
+
+    Returns
+    -------
+    int
+        0, `BAD_INDEX`, or `MANY` where more than 16 occur, or may.
+    """
+    counts[:] = 0
+    if n_colours > 32:
+        return MANY
+    bits = 0
+    for start in range(0, pixels.size, _PIECE):
+        piece = pixels[start : min(start + _PIECE, pixels.size)]
+        if highest(piece) >= n_colours:
+            return BAD_INDEX
+        bits |= seen_bits(piece)
+        if bit_count(bits) > 16:
+            return MANY
+    for s in range(n_colours):
+        counts[s] = (bits >> s) & 1
+    return 0
 
 
 @part(_nrt=False)
@@ -154,7 +184,7 @@ def _pack_row(row: Any, many: int, out: Any) -> None:
 
 @part(_nrt=False)
 def pack(pixels: Any, width: int, used: int, out: Any) -> None:
-    """Pack ranks, row after row; the loops run 64 pixels to an instruction.
+    """Pack ranks, row after row; the loops run 64 pixels to an instruction, and long rows seldom end one.
 
     Parameters
     ----------
@@ -164,8 +194,11 @@ def pack(pixels: Any, width: int, used: int, out: Any) -> None:
         `pixels` does, since no byte is written before it has been read
     """
     across = packed_width(width, used)
-    for y in range(pixels.size // width):
-        _pack_row(pixels[y * width : (y + 1) * width], per_byte(used), out[y * across : (y + 1) * across])
+    height = pixels.size // width
+    many = 1 if width % per_byte(used) else _ROWS
+    for y in range(0, height, many):
+        stop = min(y + many, height)
+        _pack_row(pixels[y * width : stop * width], per_byte(used), out[y * across : stop * across])
 
 
 @part(_nrt=False)

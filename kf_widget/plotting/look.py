@@ -19,7 +19,7 @@ from kf_widget.plotting.bare_kernels import AREA, BARS, CANDLE, HOLLOW, LINE
 from kf_widget.plotting.words import rgba_words
 from kf_widget.raster.palette import Palette
 
-__all__ = ["BARE_TYPES", "CHART_TYPES", "LONGEST_SIDE_PX", "LOOK", "Look", "choose", "look_of"]
+__all__ = ["BARE_TYPES", "CHART_TYPES", "LONGEST_SIDE_PX", "LOOK", "Look", "choose", "look_from", "look_of"]
 
 LONGEST_SIDE_PX = 16_383
 """Most pixels on a side: what a WebP image may have."""
@@ -136,10 +136,13 @@ def look_of(**given: Any) -> Look:
     ------
     TypeError, ValueError : an unknown name, or a value that cannot be; the message lists what can.
     """
-    for name in given:
-        if name not in LOOK:
-            choose("render", "an argument", name, LOOK)
-    values = tuple({**LOOK, **given}.values())
+    if not given.keys() <= LOOK.keys():
+        choose("render", "an argument", next(name for name in given if name not in LOOK), LOOK)
+    return look_from(*{**LOOK, **given}.values())
+
+
+def look_from(*values: Any) -> Look:
+    """What `look_of` returns, from all its arguments in the order of `LOOK`."""
     try:
         return _look(*values)
     except TypeError as error:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kf_widget.chart.theme import Theme
 from kf_widget.plotting.columns import columns_of
 from kf_widget.plotting.easel import draw_bare
-from kf_widget.plotting.look import Look, look_of
+from kf_widget.plotting.look import Look, look_from, look_of
 from kf_widget.plotting.picture import picture_of
 from kf_widget.raster.rgb import raster_rgb
 
@@ -77,10 +77,9 @@ def render_ohlcv_chart(
     ------
     TypeError, ValueError : an argument is of another kind or value than above; the message says which.
     """
-    look = look_of(
-        width=width, height=height, theme=theme, bg_color=bg_color, up_color=up_color,
-        down_color=down_color, wick_width_ratio=wick_width_ratio, enable_antialiasing=enable_antialiasing,
-        show_grid=show_grid, use_batch_drawing=use_batch_drawing, chart_type=chart_type, axes=axes,
+    look = look_from(
+        width, height, theme, bg_color, up_color, down_color, wick_width_ratio, enable_antialiasing,
+        show_grid, use_batch_drawing, chart_type, axes,
     )  # fmt: skip
     indices, colours = draw(ohlc, volume, look, "render_ohlcv_chart")
     return picture_of(indices, colours, look, look.words if look.bare else None)

@@ -48,6 +48,7 @@ pack = opened(vp8l_pack.pack)
 packed_width = opened(vp8l_pack.packed_width)
 subtract_above = opened(vp8l_pack.subtract_above)
 replay = opened(vp8l_pack.replay)
+note_few = opened(vp8l_pack.note_few)
 write_file = opened(vp8l_stream.write_file)
 scan = opened(vp8l_fast.scan)
 copied = opened(vp8l_tokens.copied)
@@ -260,18 +261,35 @@ def test_replay_decodes():
         assert not out[len(wanted) + spare :].any()
 
 
+@pytest.mark.parametrize("size", [1, 100, 30_000])
+@pytest.mark.parametrize("most", [1, 5, 16, 17, 32, 33, 255])
+def test_few_indices_are_noted_and_many_are_not(size, most):
+    pixels = np.random.default_rng(size).integers(0, most, size, np.uint8)
+    counts = np.full(256, 7)
+    occur = np.unique(pixels)
+    noted = note_few(pixels, most, counts)
+    if most > 32 or occur.size > 16:
+        assert noted == vp8l_pack.MANY
+        return
+    assert noted == 0
+    np.testing.assert_array_equal(np.flatnonzero(counts), occur)
+    pixels[size // 2] = most
+    assert note_few(pixels, most, counts) == vp8l_pack.BAD_INDEX
+
+
 @pytest.mark.parametrize(("used", "many"), [(1, 8), (2, 8), (3, 4), (4, 4), (5, 2), (16, 2)])
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 64, 71])
-def test_pack_puts_the_first_pixel_lowest(used, many, width):
-    pixels = np.random.default_rng(0).integers(0, used, (5, width)).astype(np.uint8)
+@pytest.mark.parametrize("height", [5, 37])
+def test_pack_puts_the_first_pixel_lowest(used, many, width, height):
+    pixels = np.random.default_rng(0).integers(0, used, (height, width)).astype(np.uint8)
     across = packed_width(width, used)
     out = pixels.reshape(-1).copy()
     pack(out, width, used, out)
-    out = out[: 5 * across]
-    wanted = np.zeros((5, across), np.int64)
+    out = out[: height * across]
+    wanted = np.zeros((height, across), np.int64)
     for x in range(width):
         wanted[:, x // many] |= pixels[:, x].astype(np.int64) << (x % many * (8 // many))
-    np.testing.assert_array_equal(out.reshape(5, across), wanted)
+    np.testing.assert_array_equal(out.reshape(height, across), wanted)
 
 
 READY = """
