@@ -1,10 +1,11 @@
 """How many charts a second? 300x200, 50 candles, WebP "fast"; medians.
 
-    python benchmarks/batch.py [--charts 4000] [--turns 7] [--folder PATH]
+    python benchmarks/batch.py [--charts 2000] [--turns 15] [--folder PATH]
 
 The plain loop render_ohlcv_chart + save_chart to memory, render_batch to arrays, render_charts_parallel to
-bytes and to files, on one thread and on all cores; first call apart. Beside the files, the same bytes
-written by a bare loop. Writes benchmarks/results/batch.json and .md.
+bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows, and
+gains by more threads: its cores by a hash, its memory by new arrays of zeros, its file system by the same
+bytes written and nothing else. Writes benchmarks/results/batch.json and .md.
 
 All files are kept until the end: a file system without a journal, as ext4 may be, gives no inode out anew
 that was deleted in the last minutes, and looks past each of them for every file it makes. Where the bare
@@ -14,6 +15,7 @@ loop writes less than some 20,000 files a second, that is what is measured: wait
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import statistics
 import sys
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -36,6 +39,7 @@ from kf_widget.plotting import (  # noqa: E402
     rolling_windows,
     save_chart,
 )
+from kf_widget.plotting.lanes import over_lanes  # noqa: E402
 from kf_widget.threads import thread_count  # noqa: E402
 
 SIZE: dict[str, Any] = {"width": 300, "height": 200}
@@ -45,8 +49,8 @@ CANDLES = 50
 def main() -> None:
     """Run what the command line asks for; prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--charts", type=int, default=4000)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--charts", type=int, default=2000)
+    parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--folder", help="where files are written; the system's temporary folder by default")
     chosen = parser.parse_args()
     n, turns = chosen.charts, chosen.turns
@@ -69,7 +73,9 @@ def main() -> None:
     ]
     out = render_batch(windows, **SIZE)
     tasks: dict[str, Callable[[int | None], Any]] = {
+        "a hash of 60,000 bytes": lambda k: hash_all(bytes(60_000), n, k),
         "render_batch, new array": lambda k: render_batch(windows, num_workers=k, **SIZE),
+        "a new array filled with zeros": lambda k: fill(np.empty(out.shape, np.uint8), k),
         "render_batch, the same array again": lambda k: render_batch(windows, num_workers=k, out=out, **SIZE),
         "render_charts_parallel, WebP bytes": lambda k: render_charts_parallel(
             charts, num_workers=k, progress=False, **SIZE
@@ -78,9 +84,8 @@ def main() -> None:
     for name, task in tasks.items():
         one, every = in_turns(task, n, turns)
         rows.append({"work": name, "one": one, "all": every, "gain": every / one})
-    ones, everys, bare = in_files(charts, data, turns, chosen.folder)
-    rows.append({"work": "render_charts_parallel, files", "one": ones, "all": everys, "gain": everys / ones})
-    rows.append({"work": "the same bytes written by a loop", "one": bare})
+    for name, (one, every) in in_files(charts, data, turns, chosen.folder).items():
+        rows.append({"work": name, "one": one, "all": every, "gain": every / one})
     results = {
         "machine": facts("kf_widget", "numpy", "numba", "pillow"),
         "charts": n,
@@ -132,31 +137,56 @@ def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> tuple[flo
 
 def in_files(
     charts: list[Any], data: list[bytes], turns: int, parent: str | None
-) -> tuple[float, float, float]:
-    """Charts a second to files: one thread, all of them, and a bare loop that writes the same bytes."""
-    rates: tuple[list[float], ...] = ([], [], [])
+) -> dict[str, tuple[float, float]]:
+    """Charts a second to files, by one thread and by all: drawn, and the same bytes only written."""
+    names = ("render_charts_parallel, files", "the same bytes written by a loop")
+    rates: dict[tuple[str, int], list[float]] = {(name, k): [] for name in names for k in (1, thread_count())}
     with tempfile.TemporaryDirectory(dir=parent) as whole:
         for number in range(turns):
-            for turn, taken in enumerate(rates):
+            for turn, ((name, workers), taken) in enumerate(rates.items()):
                 folder = Path(whole, f"{number}-{turn}")
                 folder.mkdir()
                 paths = [f"{folder}/{i}.webp" for i in range(len(charts))]
                 began = time.perf_counter()
-                if turn == 2:
-                    write(data, folder)
-                else:
-                    workers = 1 if turn == 0 else None
+                if name == names[0]:
                     render_charts_parallel(charts, paths, workers, progress=False, **SIZE)
+                else:
+                    write_all(data, paths, workers)
                 taken.append(len(charts) / (time.perf_counter() - began))
-    one, every, bare = map(statistics.median, rates)
-    return one, every, bare
+    medians = {key: statistics.median(taken) for key, taken in rates.items()}
+    return {name: (medians[name, 1], medians[name, thread_count()]) for name in names}
 
 
-def write(data: list[bytes], folder: Path) -> None:
+def hash_all(data: bytes, n: int, workers: int | None) -> None:
+    """Work without the GIL that stays in a core's own cache."""
+
+    def work(start: int, stop: int) -> None:
+        for _ in range(start, stop):
+            hashlib.sha256(data)
+
+    over_lanes(work, n, 16, workers or thread_count())
+
+
+def fill(out: npt.NDArray[np.uint8], workers: int | None) -> npt.NDArray[np.uint8]:
+    """Fill an array with zeros, a chart at a time."""
+
+    def work(start: int, stop: int) -> None:
+        for image in out[start:stop]:
+            image.fill(0)
+
+    over_lanes(work, len(out), 16, workers or thread_count(), apart=True)
+    return out
+
+
+def write_all(data: list[bytes], paths: list[str], workers: int) -> None:
     """Write files with nothing else done."""
-    for i, file in enumerate(data):
-        with open(f"{folder}/{i}.webp", "wb") as handle:  # noqa: PTH123  (the quickest there is)
-            handle.write(file)
+
+    def work(start: int, stop: int) -> None:
+        for file, path in zip(data[start:stop], paths[start:stop], strict=True):
+            with open(path, "wb") as handle:  # noqa: PTH123  (the quickest there is)
+                handle.write(file)
+
+    over_lanes(work, len(data), 64, workers)
 
 
 if __name__ == "__main__":

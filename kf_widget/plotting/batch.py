@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kf_widget.frame.vp8l_fast import FAST_WORK
 from kf_widget.plotting.batch_kernels import encode_charts, paint_charts
-from kf_widget.plotting.columns import NO_VOLUME, Columns, columns_of, fault
+from kf_widget.plotting.columns import NO_VOLUME, Columns, at_hand, columns_of, fault
 from kf_widget.plotting.easel import easel
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import BARE_TYPES, Look, look_of
@@ -25,6 +25,8 @@ __all__ = ["dataset_of", "encode_windows", "joined", "listed", "render_batch", "
 
 _PIXELS_A_PIECE = 1 << 20
 """Work of a call without the GIL, in pixels: about a millisecond, so that threads seldom meet."""
+_FIELDS = {"ohlc", "volume"}
+"""Names in a dataset."""
 
 
 def render_ohlcv_charts(datasets: Iterable[Any], **common: Any) -> list[Any]:
@@ -177,12 +179,22 @@ def listed(what: str, datasets: Any) -> Sequence[Any]:
 
 def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
     """The `ohlc` and `volume` of one dataset."""
-    if isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= {"ohlc", "volume"}:
+    if isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= _FIELDS:
         return dataset["ohlc"], dataset.get("volume")
     got = ", ".join(map(str, dataset)) if isinstance(dataset, dict) else type(dataset).__name__
     raise (TypeError if not isinstance(dataset, dict) else ValueError)(
         f'{what}: must be a mapping with "ohlc" and perhaps "volume", got {got or "an empty one"}.'
     )
+
+
+def _columns_at(what: str, charts: Sequence[Any], position: int) -> Columns:
+    chart = charts[position]
+    if type(chart) is dict and "ohlc" in chart and chart.keys() <= _FIELDS:
+        columns = at_hand(chart["ohlc"], chart.get("volume"))
+        if columns is not None:
+            return columns
+    name = f"{what}: dataset {position}"
+    return columns_of(*dataset_of(name, chart), name)
 
 
 def joined(
@@ -202,9 +214,8 @@ def joined(
         return [(charts[start:stop], list(range(start, stop)))] if stop > start else []
     groups: dict[bool, tuple[list[Columns], list[int]]] = {}
     for position in range(start, stop):
-        name = f"{what}: dataset {position}"
         try:
-            columns = columns_of(*dataset_of(name, charts[position]), name)
+            columns = _columns_at(what, charts, position)
         except (TypeError, ValueError) as error:
             if failures is None:
                 raise

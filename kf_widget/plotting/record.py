@@ -43,9 +43,8 @@ def manner(look: Look, format: str, speed: str, options: dict[str, Any]) -> Any:
 def made_from(columns: Any, manner: Any) -> str:
     """Hash of all that decides the bytes of a file: its data, and the digest of `manner`."""
     digest = manner.copy()
-    for column in columns:
-        digest.update(b"%d:" % column.size)
-        digest.update(column.data)
+    parts = (part for column in columns for part in (b"%d:" % column.size, column.data))
+    digest.update(b"".join(parts))
     found: str = digest.hexdigest()
     return found
 
