@@ -73,19 +73,18 @@ def main() -> None:
     ]
     out = render_batch(windows, **SIZE)
     tasks: dict[str, Callable[[int | None], Any]] = {
-        "a hash of 60,000 bytes": lambda k: hash_all(bytes(60_000), n, k),
         "render_batch, new array": lambda k: render_batch(windows, num_workers=k, **SIZE),
-        "a new array filled with zeros": lambda k: fill(np.empty(out.shape, np.uint8), k),
         "render_batch, the same array again": lambda k: render_batch(windows, num_workers=k, out=out, **SIZE),
         "render_charts_parallel, WebP bytes": lambda k: render_charts_parallel(
             charts, num_workers=k, progress=False, **SIZE
         ),
+        "machine: a hash of 60,000 bytes": lambda k: hash_all(bytes(60_000), n, k),
+        "machine: a new array of zeros": lambda k: fill(np.empty(out.shape, np.uint8), k),
     }
     for name, task in tasks.items():
-        one, every = in_turns(task, n, turns)
-        rows.append({"work": name, "one": one, "all": every, "gain": every / one})
-    for name, (one, every) in in_files(charts, data, turns, chosen.folder).items():
-        rows.append({"work": name, "one": one, "all": every, "gain": every / one})
+        rows.append({"work": name, **in_turns(task, n, turns)})
+    for name, row in in_files(charts, data, turns, chosen.folder).items():
+        rows.append({"work": name, **row})
     results = {
         "machine": facts("kf_widget", "numpy", "numba", "pillow"),
         "charts": n,
@@ -123,7 +122,7 @@ def rate(work: Callable[[], Any], n: int, turns: int) -> float:
     return statistics.median(rates)
 
 
-def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> tuple[float, float]:
+def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> dict[str, Any]:
     """One thread and all, in turns, so that a noisy machine treats both alike."""
     rates: tuple[list[float], list[float]] = ([], [])
     for _ in range(turns):
@@ -132,14 +131,23 @@ def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> tuple[flo
             made = task(workers)
             taken.append(n / (time.perf_counter() - began))
             del made  # giving a gigabyte back is no part of making it
-    return statistics.median(rates[0]), statistics.median(rates[1])
+    return compared(*rates)
+
+
+def compared(one: list[float], every: list[float]) -> dict[str, Any]:
+    """Medians, and that of the gains of neighbouring turns, in which a noisy machine is most alike."""
+    gains = [all_ / alone for alone, all_ in zip(one, every, strict=True)]
+    return {
+        name: statistics.median(rates)
+        for name, rates in zip(("one", "all", "gain"), (one, every, gains), strict=True)
+    }
 
 
 def in_files(
     charts: list[Any], data: list[bytes], turns: int, parent: str | None
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, dict[str, Any]]:
     """Charts a second to files, by one thread and by all: drawn, and the same bytes only written."""
-    names = ("render_charts_parallel, files", "the same bytes written by a loop")
+    names = ("render_charts_parallel, files", "machine: the same bytes written by a loop")
     rates: dict[tuple[str, int], list[float]] = {(name, k): [] for name in names for k in (1, thread_count())}
     with tempfile.TemporaryDirectory(dir=parent) as whole:
         for number in range(turns):
@@ -153,8 +161,7 @@ def in_files(
                 else:
                     write_all(data, paths, workers)
                 taken.append(len(charts) / (time.perf_counter() - began))
-    medians = {key: statistics.median(taken) for key, taken in rates.items()}
-    return {name: (medians[name, 1], medians[name, thread_count()]) for name in names}
+    return {name: compared(rates[name, 1], rates[name, thread_count()]) for name in names}
 
 
 def hash_all(data: bytes, n: int, workers: int | None) -> None:
