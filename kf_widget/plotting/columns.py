@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NO_VOLUME", "PRICES", "Columns", "at_hand", "columns_of", "fault", "unlocked"]
+__all__ = ["NO_VOLUME", "PRICES", "Columns", "at_hand", "columns_of", "fault"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,14 +88,20 @@ def fault(status: int, columns: Columns, start: int, what: str = "render") -> Va
     )
 
 
-def unlocked(array: Floats) -> Floats:
+def _unlocked(array: Floats) -> Floats:
     """The same memory, writable for Numba's eyes, so that it does not compile once more for read-only arrays.
 
-    The kernels write nothing into it.
+    The kernels write nothing into it. NumPy says so in 0.5 us where the array is a view of what may be
+    written, as those of pandas are, and else has to be told in 8.
     """
     if array.flags.writeable:
         return array
-    return np.asarray(_Unlocked(array))
+    view = array.view()
+    try:
+        view.flags.writeable = True
+    except ValueError:
+        return np.asarray(_Unlocked(array))
+    return view
 
 
 class _Unlocked:
@@ -156,4 +162,4 @@ def _column(what: str, name: str, values: Any) -> Floats:
         raise TypeError(f"{what}: {name} must be a column of numbers, got {got}.") from None
     if array.ndim != 1:
         raise ValueError(f"{what}: {name} must have one dimension, got shape {array.shape}.")
-    return array if array.flags.writeable else unlocked(array)
+    return _unlocked(array)
