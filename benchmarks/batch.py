@@ -5,7 +5,8 @@
 The plain loop render_ohlcv_chart + save_chart to memory, render_batch to arrays, render_charts_parallel to
 bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows, and
 gains by more threads: its cores by a hash, its memory by new arrays of zeros, its file system by the same
-bytes written and nothing else. Writes benchmarks/results/batch.json and .md.
+bytes written and nothing else. A gain is the median of those of neighbouring turns. Writes
+benchmarks/results/batch.json and .md.
 
 All files are kept until the end: a file system without a journal, as ext4 may be, gives no inode out anew
 that was deleted in the last minutes, and looks past each of them for every file it makes. Where the bare
@@ -125,6 +126,7 @@ def rate(work: Callable[[], Any], n: int, turns: int) -> float:
 def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> dict[str, Any]:
     """One thread and all, in turns, so that a noisy machine treats both alike."""
     rates: tuple[list[float], list[float]] = ([], [])
+    task(None)
     for _ in range(turns):
         for workers, taken in zip((1, None), rates, strict=True):
             began = time.perf_counter()
@@ -148,7 +150,7 @@ def in_files(
 ) -> dict[str, dict[str, Any]]:
     """Charts a second to files, by one thread and by all: drawn, and the same bytes only written."""
     names = ("render_charts_parallel, files", "machine: the same bytes written by a loop")
-    rates: dict[tuple[str, int], list[float]] = {(name, k): [] for name in names for k in (1, thread_count())}
+    rates: dict[tuple[str, int | None], list[float]] = {(name, k): [] for name in names for k in (1, None)}
     with tempfile.TemporaryDirectory(dir=parent) as whole:
         for number in range(turns):
             for turn, ((name, workers), taken) in enumerate(rates.items()):
@@ -159,9 +161,9 @@ def in_files(
                 if name == names[0]:
                     render_charts_parallel(charts, paths, workers, progress=False, **SIZE)
                 else:
-                    write_all(data, paths, workers)
+                    write_all(data, paths, workers or thread_count())
                 taken.append(len(charts) / (time.perf_counter() - began))
-    return {name: compared(rates[name, 1], rates[name, thread_count()]) for name in names}
+    return {name: compared(rates[name, 1], rates[name, None]) for name in names}
 
 
 def hash_all(data: bytes, n: int, workers: int | None) -> None:

@@ -282,7 +282,6 @@ def encode_fast(
     count = 0
     noted = note_few(given, n_colours, greens)
     if noted == MANY:
-        greens[:] = 0
         count = scan(given, width, tokens, greens, distances, table)
         if count < 0:
             return SHORT_TOKENS

@@ -88,12 +88,12 @@ def note_few(pixels: Any, n_colours: int, counts: Any) -> int:
     ----------
     pixels : uint8 (n,)
     n_colours : every index must be below; above 32 nothing is looked at
-    counts : int64 (256,), overwritten with 1 for each index that occurs, and 0
+    counts : int64 (n,), n from 32 on, overwritten with 1 for each index that occurs, and 0
 
     Returns
     -------
     int
-        0, `BAD_INDEX`, or `MANY` where more than 16 occur, or may.
+        0; or with `counts` all 0 `BAD_INDEX`, or `MANY` where more than 16 occur, or may.
     """
     counts[:] = 0
     if n_colours > 32:

@@ -25,8 +25,6 @@ __all__ = ["dataset_of", "encode_windows", "joined", "listed", "render_batch", "
 
 _PIXELS_A_PIECE = 1 << 20
 """Work of a call without the GIL, in pixels: about a millisecond, so that threads seldom meet."""
-_FIELDS = {"ohlc", "volume"}
-"""Names in a dataset."""
 
 
 def render_ohlcv_charts(datasets: Iterable[Any], **common: Any) -> list[Any]:
@@ -177,9 +175,13 @@ def listed(what: str, datasets: Any) -> Sequence[Any]:
     return list(datasets)
 
 
+def _is_dataset(dataset: Any) -> bool:
+    return isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= {"ohlc", "volume"}
+
+
 def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
     """The `ohlc` and `volume` of one dataset."""
-    if isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= _FIELDS:
+    if _is_dataset(dataset):
         return dataset["ohlc"], dataset.get("volume")
     got = ", ".join(map(str, dataset)) if isinstance(dataset, dict) else type(dataset).__name__
     raise (TypeError if not isinstance(dataset, dict) else ValueError)(
@@ -189,12 +191,11 @@ def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
 
 def _columns_at(what: str, charts: Sequence[Any], position: int) -> Columns:
     chart = charts[position]
-    if type(chart) is dict and "ohlc" in chart and chart.keys() <= _FIELDS:
-        columns = at_hand(chart["ohlc"], chart.get("volume"))
-        if columns is not None:
-            return columns
-    name = f"{what}: dataset {position}"
-    return columns_of(*dataset_of(name, chart), name)
+    columns = at_hand(chart["ohlc"], chart.get("volume")) if _is_dataset(chart) else None
+    if columns is None:  # to make up a name takes a fifth of all this
+        name = f"{what}: dataset {position}"
+        columns = columns_of(*dataset_of(name, chart), name)
+    return columns
 
 
 def joined(

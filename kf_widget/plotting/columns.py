@@ -68,7 +68,7 @@ def at_hand(ohlc: Any, volume: Any) -> Columns | None:
         return None
     v = NO_VOLUME if volume is None else volume
     for x in (o, h, lo, c, v):
-        if type(x) is not np.ndarray or x.dtype is not _DOUBLE or x.ndim != 1 or not x.flags.carray:
+        if type(x) is not np.ndarray or x.dtype != _DOUBLE or x.ndim != 1 or not x.flags.carray:
             return None
     n = o.size
     if n == 0 or not n == h.size == lo.size == c.size or (volume is not None and v.size != n):
@@ -152,6 +152,7 @@ def _names(ohlc: Any) -> str:
 def _column(what: str, name: str, values: Any) -> Floats:
     try:
         array = np.asarray(values)
+        shape = array.shape
         if array.dtype.kind not in "fiu":
             if array.dtype.kind != "O":
                 raise TypeError
@@ -160,6 +161,6 @@ def _column(what: str, name: str, values: Any) -> Floats:
     except (TypeError, ValueError):
         got = getattr(values, "dtype", None) or type(values).__name__
         raise TypeError(f"{what}: {name} must be a column of numbers, got {got}.") from None
-    if array.ndim != 1:
-        raise ValueError(f"{what}: {name} must have one dimension, got shape {array.shape}.")
+    if len(shape) != 1:
+        raise ValueError(f"{what}: {name} must have one dimension, got shape {shape}.")
     return _unlocked(array)

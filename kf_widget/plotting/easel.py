@@ -22,10 +22,11 @@ _local = threading.local()
 class Easel:
     """Scratch of one thread, as `draw_chart` takes it; grows to what its charts need."""
 
-    __slots__ = ("cover", "image", "solid", "x", "y")
+    __slots__ = ("cover", "image", "solid", "words", "x", "y")
 
     def __init__(self) -> None:
         self.image = np.empty(0, np.uint8)
+        self.words = np.empty(0, np.uint32)
         self.x = self.y = _NO_POINTS
         self.cover = np.zeros(0)
         self.solid = np.zeros(0, np.int32)
@@ -51,6 +52,15 @@ class Easel:
         if self.image.nbytes > _KEPT_BYTES:
             self.image = np.empty(0, np.uint8)
         return picture
+
+    def pixels(self, size: int) -> npt.NDArray[np.uint32]:
+        """uint32 (size,), valid until the next call."""
+        if self.words.size < size:
+            self.words = np.empty(size, np.uint32)
+        pixels = self.words[:size]
+        if self.words.nbytes > _KEPT_BYTES:
+            self.words = np.empty(0, np.uint32)
+        return pixels
 
 
 def easel() -> Easel:

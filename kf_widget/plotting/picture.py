@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kf_widget.plotting.easel import easel
 from kf_widget.plotting.look import Look
 from kf_widget.plotting.words import rgba_words
 from kf_widget.raster.lookup import is_lookup, look_up
@@ -15,6 +16,7 @@ __all__ = ["BACKGROUND_KEY", "Origin", "origin_of", "picture_of"]
 
 BACKGROUND_KEY = "kf_widget_background"
 """Entry of an image's `info`: the colour under what is transparent, as "#RRGGBB"."""
+_NO_WORDS = np.empty(0, np.uint32)
 
 
 class Origin(NamedTuple):
@@ -23,7 +25,7 @@ class Origin(NamedTuple):
     indices : uint8 (height, width)
     colours : uint32 (n,), 0xAARRGGBB
     table : uint32 (256,), the same as they lie in an RGBA image
-    words : uint32 (height * width,), the pixels that Pillow was given
+    words : uint32 (height * width,), the pixels of an RGBA image, which Pillow shares; else none
     core : Pillow's own image; a copy takes its place once somebody draws
     """
 
@@ -53,15 +55,20 @@ def picture_of(
         table = rgba_words(colours)
 
     height, width = indices.shape
-    pixels = np.empty(indices.size, np.uint32)
-    look_up(indices.reshape(-1), table, pixels)
+    flat = indices.reshape(-1)
     if look.antialiasing:
+        words = np.empty(indices.size, np.uint32)
+        look_up(flat, table, words)
         # Pillow maps the memory and copies it on the first write.
-        image = Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
+        image = Image.frombuffer("RGBA", (width, height), words, "raw", "RGBA", 0, 1)
     else:
-        image = Image.frombytes("RGB", (width, height), pixels.data, "raw", "RGBX")
+        pixels = easel().pixels(indices.size)
+        look_up(flat, table, pixels)
+        image = Image.new("RGB", (width, height), None)
+        image.frombytes(pixels.data, "raw", "RGBX")
+        words = _NO_WORDS
     image.info[BACKGROUND_KEY] = look.theme.background
-    image.kf_widget_origin = Origin(indices, colours, table, pixels, image.im)  # type: ignore[attr-defined]
+    image.kf_widget_origin = Origin(indices, colours, table, words, image.im)  # type: ignore[attr-defined]
     return image
 
 

@@ -43,8 +43,9 @@ def manner(look: Look, format: str, speed: str, options: dict[str, Any]) -> Any:
 def made_from(columns: Any, manner: Any) -> str:
     """Hash of all that decides the bytes of a file: its data, and the digest of `manner`."""
     digest = manner.copy()
-    parts = (part for column in columns for part in (b"%d:" % column.size, column.data))
-    digest.update(b"".join(parts))
+    for column in columns:
+        digest.update(b"%d:" % column.size)
+        digest.update(column.data)
     found: str = digest.hexdigest()
     return found
 

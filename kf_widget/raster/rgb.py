@@ -28,10 +28,12 @@ def raster_rgb(
 
     Returns
     -------
-    `out`. Costs 0.2 ns a pixel where 16 colours are in use, else 0.5.
+    `out`. Costs 0.2 ns a pixel where indices are below 16, else 0.5.
     """
     if channels not in (3, 4):
         raise ValueError(f"raster_rgb: channels must be 3 or 4, got {channels!r}")
+    if indices.dtype != np.uint8:
+        raise TypeError(f"raster_rgb: indices must be a uint8 array, got {indices.dtype}")
     shape = (*indices.shape, channels)
     if out is None:
         out = np.empty(shape, np.uint8)

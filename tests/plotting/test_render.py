@@ -378,6 +378,9 @@ def test_wrong_data_says_what_is_wrong() -> None:
         render_ohlcv_chart({**ohlc, "high": list("abcde")}, volume)
     with pytest.raises(ValueError, match="one dimension"):
         render_ohlcv_chart({**ohlc, "open": np.ones((5, 2))}, volume)
+    for lone in (5.0, np.float32(5.0), np.array(5.0)):
+        with pytest.raises(ValueError, match=r"open must have one dimension, got shape \(\)"):
+            render_ohlcv_chart(dict.fromkeys(ohlc, lone))
     with pytest.raises(TypeError, match="ohlc must be a mapping"):
         render_ohlcv_chart(None, volume)
     for name in ohlc:

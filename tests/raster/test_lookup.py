@@ -64,12 +64,15 @@ def test_one_pixel_of_another_index_is_seen(place):
 def test_a_processor_without_the_instruction_gets_the_same(tmp_path):
     program = """
 import numpy as np
+from kf_widget.raster import raster_rgb
 from kf_widget.raster.lookup import is_lookup, look_up
-indices = np.arange(50, dtype=np.uint8) % 13
-table = np.arange(256, dtype=np.uint32) * 77
-out = np.zeros(50, np.uint32)
+indices = np.arange(52, dtype=np.uint8) % 13
+table = np.arange(256, dtype=np.uint32) * 77777
+out = np.zeros(52, np.uint32)
 look_up(indices, table, out)
 assert (out == table[indices]).all() and is_lookup(indices, table, out)
+wanted = np.stack([table >> 16, table >> 8, table], -1).astype(np.uint8)[indices]
+assert (raster_rgb(indices, table) == wanted).all()
 assert not any("pshufb" in text for text in look_up.inspect_asm().values())
 """
     surroundings = {**os.environ, "NUMBA_CPU_NAME": "generic", "KF_WIDGET_CACHE": str(tmp_path)}

@@ -25,6 +25,8 @@ def test_equals_a_table_lookup(shape, channels, n):
 def test_refuses_what_does_not_fit():
     indices = np.zeros((2, 3), np.uint8)
     colours = np.zeros(1, np.uint32)
+    with pytest.raises(TypeError, match="indices must be a uint8 array, got int64"):
+        raster_rgb(indices.astype(np.int64), colours)
     with pytest.raises(ValueError, match="channels must be 3 or 4, got 5"):
         raster_rgb(indices, colours, channels=5)
     with pytest.raises(ValueError, match=r"shape \(2, 3, 3\), got uint8 \(2, 3, 4\)"):
