@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from kf_widget.jit import sources_of
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look
@@ -30,12 +32,12 @@ def _code_hash() -> bytes:
 
 def content_hash(data: Any) -> str:
     """Hash of a file's bytes."""
-    return hashlib.blake2b(data, digest_size=12).hexdigest()
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def manner(look: Look, format: str, speed: str, options: dict[str, Any]) -> Any:
     """Digest of what decides a file's bytes beside its data: look, format, speed, and this package's code."""
-    digest = hashlib.blake2b(_code_hash(), digest_size=12)
+    digest = xxhash.xxh3_128(_code_hash())
     digest.update(f"{look.key()} {format} {speed} {sorted(options.items())}".encode())
     return digest
 
