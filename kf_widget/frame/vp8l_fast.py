@@ -264,7 +264,7 @@ def encode_fast(
 
     Notes
     -----
-    Pixels of 16 colours or fewer are packed: a tenth fewer bytes. Of a palette of 32 colours or fewer it is
+    Pixels of 16 colours or fewer are packed: a tenth fewer bytes. Where all indices are below 16, it is
     noted beforehand which occur; else a first scan tells, since each has a literal, and its tokens are
     replayed as ranks. A thumbnail without that scan takes two thirds of the time. A picture of few tokens
     is written unpacked, too, as it then has few literals to make a code for: bricks take 4 to 15 % less.
@@ -296,7 +296,7 @@ def encode_fast(
             replay(tokens, count, width, ranks, flat)
         else:
             numbers = work[_BYTES : _BYTES + LITERALS // 8].view(np.uint8)
-            for s in range(n_colours):
+            for s in range(16):
                 numbers[s] = ranks[s]
             look_up(given, numbers, flat)
     size = 0

@@ -9,7 +9,6 @@ import numpy as np
 from kf_widget.frame.vp8l_matches import STEPS
 from kf_widget.frame.vp8l_tokens import LITERALS, copied, distance_said
 from kf_widget.frame.vp8l_words import copy64, fill64
-from kf_widget.history.lanes import bit_count
 from kf_widget.jit import part
 from kf_widget.raster.lookup import highest, seen_bits
 
@@ -29,7 +28,7 @@ __all__ = [
 BAD_INDEX = -2
 """Returned where an index has no colour."""
 MANY = 1
-"""Returned where more than 16 indices occur, or may."""
+"""Returned where an index is 16 or more."""
 _PIECE = 1 << 13
 _ROWS = 16
 """So many rows are packed as one, where none ends within a byte."""
@@ -82,31 +81,31 @@ def packed_width(width: int, used: int) -> int:
 
 @part(_nrt=False)
 def note_few(pixels: Any, n_colours: int, counts: Any) -> int:
-    """Mark which indices occur, where they are few.
+    """Mark which indices occur, where all are below 16.
 
     Parameters
     ----------
     pixels : uint8 (n,)
-    n_colours : every index must be below; above 32 nothing is looked at
-    counts : int64 (n,), n from 32 on, overwritten with 1 for each index that occurs, and 0
+    n_colours : every index must be below
+    counts : int64 (n,), n from 16 on, overwritten with 1 for each index that occurs, and 0
 
     Returns
     -------
     int
-        0; or with `counts` all 0 `BAD_INDEX`, or `MANY` where more than 16 occur, or may.
+        0; or with `counts` all 0 `BAD_INDEX`, or `MANY` where an index is 16 or more: frames with text have
+        one in their first rows, and do not pay for the others.
     """
     counts[:] = 0
-    if n_colours > 32:
-        return MANY
     bits = 0
     for start in range(0, pixels.size, _PIECE):
         piece = pixels[start : min(start + _PIECE, pixels.size)]
-        if highest(piece) >= n_colours:
+        top = highest(piece)
+        if top >= 16:
+            return MANY
+        if top >= n_colours:
             return BAD_INDEX
         bits |= seen_bits(piece)
-        if bit_count(bits) > 16:
-            return MANY
-    for s in range(n_colours):
+    for s in range(16):
         counts[s] = (bits >> s) & 1
     return 0
 

@@ -217,7 +217,7 @@ def is_lookup(indices: Any, table: Any, held: Any) -> bool:
 
 @part(_nrt=False)
 def seen_bits(pixels: Any) -> Any:
-    """Bit k is set where an index k occurs in uint8 (n,), each below 32; best for some thousands."""
+    """Bit k is set where an index k occurs in uint8 (n,), each below 16."""
     done = _by_sixteens(pixels)
     bits = np.uint32(0)
     if done > 0:

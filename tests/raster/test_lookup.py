@@ -48,7 +48,7 @@ def test_any_changed_byte_is_seen(most, place):
 
 
 @pytest.mark.parametrize("size", [1, 16, 1000, 5003])
-@pytest.mark.parametrize("some", [[0], [15], [3, 9], [0, 15, 16], [31], list(range(32))])
+@pytest.mark.parametrize("some", [[0], [15], [3, 9], [0, 7, 15], list(range(16))])
 def test_seen_bits_are_the_indices_that_occur(size, some):
     pixels = np.random.default_rng(size).choice(np.array(some, np.uint8), size)
     assert seen_bits(pixels) == sum(1 << int(index) for index in np.unique(pixels))
