@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kf_widget.frame.vp8l_words import store8
 from kf_widget.jit import part
+from kf_widget.raster.stores import store8
 
 __all__ = ["BITS", "finish", "put", "start"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kf_widget.frame.vp8l_bits import put
-from kf_widget.frame.vp8l_words import leading_zeros, store8
+from kf_widget.frame.vp8l_words import leading_zeros
 from kf_widget.jit import part
+from kf_widget.raster.stores import store8
 
 __all__ = [
     "DISTANCES",

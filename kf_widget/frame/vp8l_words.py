@@ -1,4 +1,4 @@
-"""Wide loads and stores that indexing cannot say: 64 pixels compared, 8 bytes stored at once."""
+"""Wide loads and stores that indexing cannot say: 64 pixels compared or stored at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ __all__ = [
     "fill64",
     "leading_zeros",
     "load4",
-    "store8",
 ]
 
 _LANES = 64
@@ -124,27 +123,9 @@ def _leading_zeros(typingctx: Any, word: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
-def _store8(typingctx: Any, array: Any, index: Any, word: Any) -> Any:
-    """Store the 8 bytes of an int64 at ``array[index : index + 8]``, lowest byte first, at any alignment.
-
-    Parameters
-    ----------
-    array : uint8 (n,), C-contiguous; eight bytes are overwritten
-    index : int64, at least 0, at most n - 8 (not checked)
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
-        builder.store(args[2], builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.int64), codegen
-
-
 # A decorator would tell mypy that the typing context is an argument of the caller's.
 copy64: Any = intrinsic(_copy64)
 differ64: Any = intrinsic(_differ64)
 fill64: Any = intrinsic(_fill64)
 leading_zeros: Any = intrinsic(_leading_zeros)
 load4: Any = intrinsic(_load4)
-store8: Any = intrinsic(_store8)

@@ -30,6 +30,7 @@ __all__ = [
     "lowest_16",
     "lowest_64",
     "lowest_run",
+    "shuffled",
     "sum_8",
     "sum_16",
     "sum_64",
@@ -43,7 +44,7 @@ _WORDS: Final = ir.VectorType(_WORD, _LANES)
 _DOUBLES: Final = ir.VectorType(ir.DoubleType(), _LANES)
 
 
-def _picked(builder: Any, left: Any, right: Any, places: Any) -> Any:
+def shuffled(builder: Any, left: Any, right: Any, places: Any) -> Any:
     """A vector of the elements at those places of two vectors laid end to end."""
     mask = ir.Constant(ir.VectorType(_INDEX, len(places)), list(places))
     return builder.shuffle_vector(left, right, mask)
@@ -52,7 +53,7 @@ def _picked(builder: Any, left: Any, right: Any, places: Any) -> Any:
 def _repeated(builder: Any, value: Any) -> Any:
     lanes = ir.Constant(ir.VectorType(value.type, _LANES), ir.Undefined)
     lanes = builder.insert_element(lanes, value, ir.Constant(_INDEX, 0))
-    return _picked(builder, lanes, lanes, [0] * _LANES)
+    return shuffled(builder, lanes, lanes, [0] * _LANES)
 
 
 def _loaded(context: Any, builder: Any, kind: Any, array: Any, index: Any, vectors: int) -> list[Any]:
@@ -85,8 +86,8 @@ def _folded(builder: Any, vectors: list[Any], join: Callable[[Any, Any], Any]) -
     lanes, count = vectors[0], _LANES
     while count > 1:
         count //= 2
-        left = _picked(builder, lanes, lanes, range(count))
-        right = _picked(builder, lanes, lanes, range(count, 2 * count))
+        left = shuffled(builder, lanes, lanes, range(count))
+        right = shuffled(builder, lanes, lanes, range(count, 2 * count))
         lanes = join(left, right)
     return builder.extract_element(lanes, ir.Constant(_INDEX, 0))
 
@@ -125,7 +126,7 @@ def _extreme(vectors: int, sign: str) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             loaded = _loaded(context, builder, signature.args[0], args[0], args[1], vectors)
             masks = _masks(builder, args[2], vectors)
-            first = _picked(builder, loaded[0], loaded[0], [0] * _LANES)
+            first = shuffled(builder, loaded[0], loaded[0], [0] * _LANES)
             kept = [builder.select(m, v, first) for m, v in zip(masks, loaded, strict=True)]
 
             return _folded(builder, kept, lambda left, right: _best(builder, sign, left, right))
@@ -150,7 +151,7 @@ def _run_extreme(sign: str) -> Any:
             last = builder.select(builder.icmp_signed("<", last, zero), zero, last)
             (lanes,) = _loaded(context, builder, kind, args[0], args[1], 1)
             mask = _masks(builder, args[2], 1)[0]
-            found = builder.select(mask, lanes, _picked(builder, lanes, lanes, [0] * _LANES))
+            found = builder.select(mask, lanes, shuffled(builder, lanes, lanes, [0] * _LANES))
             for k in range(1, 64 // _LANES):
                 place = ir.Constant(_WORD, _LANES * k)
                 place = builder.select(builder.icmp_signed("<", place, last), place, last)
@@ -219,12 +220,12 @@ def _cut_bits(typingctx: Any, time_ns: Any, row: Any, before: Any, start: Any, i
         parts = []
         for times in _loaded(context, builder, signature.args[0], args[0], args[1], 64 // _LANES):
             here = numbers(times)
-            earlier = _picked(builder, last, here, range(_LANES - 1, 2 * _LANES - 1))
+            earlier = shuffled(builder, last, here, range(_LANES - 1, 2 * _LANES - 1))
             parts.append(builder.fcmp_unordered("!=", here, earlier))
             last = here
         while len(parts) > 1:
             width = range(2 * parts[0].type.count)
-            parts = [_picked(builder, parts[k], parts[k + 1], width) for k in range(0, len(parts), 2)]
+            parts = [shuffled(builder, parts[k], parts[k + 1], width) for k in range(0, len(parts), 2)]
         return builder.bitcast(parts[0], _WORD)
 
     return types.uint64(time_ns, types.int64, types.int64, types.int64, types.float64), codegen

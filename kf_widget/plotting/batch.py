@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kf_widget.frame.vp8l_fast import FAST_WORK
 from kf_widget.plotting.batch_kernels import encode_charts, paint_charts
-from kf_widget.plotting.columns import NO_VOLUME, Columns, at_hand, columns_of, fault
+from kf_widget.plotting.columns import NO_VOLUME, Columns, columns_of, fault
 from kf_widget.plotting.easel import easel
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import BARE_TYPES, Look, look_of
@@ -175,27 +175,14 @@ def listed(what: str, datasets: Any) -> Sequence[Any]:
     return list(datasets)
 
 
-def _is_dataset(dataset: Any) -> bool:
-    return isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= {"ohlc", "volume"}
-
-
 def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
     """The `ohlc` and `volume` of one dataset."""
-    if _is_dataset(dataset):
+    if isinstance(dataset, dict) and "ohlc" in dataset and dataset.keys() <= {"ohlc", "volume"}:
         return dataset["ohlc"], dataset.get("volume")
     got = ", ".join(map(str, dataset)) if isinstance(dataset, dict) else type(dataset).__name__
     raise (TypeError if not isinstance(dataset, dict) else ValueError)(
         f'{what}: must be a mapping with "ohlc" and perhaps "volume", got {got or "an empty one"}.'
     )
-
-
-def _columns_at(what: str, charts: Sequence[Any], position: int) -> Columns:
-    chart = charts[position]
-    columns = at_hand(chart["ohlc"], chart.get("volume")) if _is_dataset(chart) else None
-    if columns is None:  # to make up a name takes a fifth of all this
-        name = f"{what}: dataset {position}"
-        columns = columns_of(*dataset_of(name, chart), name)
-    return columns
 
 
 def joined(
@@ -215,8 +202,9 @@ def joined(
         return [(charts[start:stop], list(range(start, stop)))] if stop > start else []
     groups: dict[bool, tuple[list[Columns], list[int]]] = {}
     for position in range(start, stop):
+        name = f"{what}: dataset {position}"
         try:
-            columns = _columns_at(what, charts, position)
+            columns = columns_of(*dataset_of(name, charts[position]), name)
         except (TypeError, ValueError) as error:
             if failures is None:
                 raise

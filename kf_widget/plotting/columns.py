@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NO_VOLUME", "PRICES", "Columns", "at_hand", "columns_of", "fault"]
+__all__ = ["NO_VOLUME", "PRICES", "Columns", "columns_of", "fault"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def columns_of(ohlc: Any, volume: Any, what: str = "render") -> Columns:
     ------
     TypeError, ValueError : a column is missing, is no list of numbers, is empty, or differs in length.
     """
-    if (ready := at_hand(ohlc, volume)) is not None:
+    if (ready := _at_hand(ohlc, volume)) is not None:
         return ready
     columns = [_column(what, name, _find(what, ohlc, name)) for name in PRICES]
     n = columns[0].size
@@ -58,7 +58,7 @@ def columns_of(ohlc: Any, volume: Any, what: str = "render") -> Columns:
     return Columns(*columns)
 
 
-def at_hand(ohlc: Any, volume: Any) -> Columns | None:
+def _at_hand(ohlc: Any, volume: Any) -> Columns | None:
     """Columns of a dict of arrays that need no change, as most are, in 1 us; of anything else None."""
     if type(ohlc) is not dict:
         return None

@@ -16,6 +16,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from kf_widget.history.lanes import shuffled
 from kf_widget.jit import kernel, part
 
 __all__ = ["highest", "is_lookup", "look_up", "look_up_rgb", "seen_bits"]
@@ -46,11 +47,6 @@ def _picks_bytes(typingctx: Any) -> Any:
     return types.boolean(), codegen
 
 
-def _shuffled(builder: Any, left: Any, right: Any, places: list[int]) -> Any:
-    mask = ir.Constant(ir.VectorType(_INDEX, len(places)), places)
-    return builder.shuffle_vector(left, right, mask)
-
-
 def _picked(context: Any, builder: Any, table: Any, places: Any) -> Any:
     """The entries of a vector of sixteen bytes at those places, each below sixteen."""
     if name := _instruction(context):
@@ -65,7 +61,7 @@ def _merged(builder: Any, planes: list[Any]) -> Any:
     while len(planes) > 1:
         half, size = len(planes) // 2, planes[0].type.count
         turns = [place for k in range(size) for place in (k, size + k)]
-        planes = [_shuffled(builder, planes[k], planes[k + half], turns) for k in range(half)]
+        planes = [shuffled(builder, planes[k], planes[k + half], turns) for k in range(half)]
     return planes[0]
 
 
@@ -92,7 +88,7 @@ def _over_sixteens(then: Callable[[Any, Any, Any, Any], None], kept: int = 4) ->
             wide = ir.VectorType(_BYTE, width * _SIXTEEN)
             table = builder.load(builder.bitcast(entries.data, wide.as_pointer()), align=1)
             planes = [
-                _shuffled(builder, table, table, [width * k + byte for k in range(_SIXTEEN)])
+                shuffled(builder, table, table, [width * k + byte for k in range(_SIXTEEN)])
                 for byte in range(width)
             ]
             some = [k for k in range(wide.count) if k % width < kept]
@@ -107,7 +103,7 @@ def _over_sixteens(then: Callable[[Any, Any, Any, Any], None], kept: int = 4) ->
                 here = builder.bitcast(builder.gep(places.data, [at]), _BYTES.as_pointer())
                 sixteen = builder.load(here, align=1)
                 found = _merged(builder, [_picked(context, builder, plane, sixteen) for plane in planes])
-                found = _shuffled(builder, found, found, some) if len(some) < wide.count else found
+                found = shuffled(builder, found, found, some) if len(some) < wide.count else found
                 first = builder.mul(at, ir.Constant(_WORD, min(width, kept)))
                 place = builder.bitcast(builder.gep(bytes_out, [first]), room.as_pointer())
                 then(builder, found, place, held)
@@ -218,7 +214,7 @@ def is_lookup(indices: Any, table: Any, held: Any) -> bool:
 @part(_nrt=False)
 def seen_bits(pixels: Any) -> Any:
     """Bit k is set where an index k occurs in uint8 (n,), each below 16."""
-    done = _by_sixteens(pixels)
+    done = pixels.size & -_SIXTEEN if _can_pick() else 0
     bits = np.uint32(0)
     if done > 0:
         four = _note_sixteens(pixels[:done], _POWERS, pixels)

@@ -6,32 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
-from numba.extending import intrinsic
 
 from kf_widget.jit import part
+from kf_widget.raster.stores import store2, store4, store8
 
 __all__ = ["fill", "fill_rects"]
-
-
-def _store(size: int) -> Any:
-    def store(typingctx: Any, out: Any, place: Any, eight: Any) -> Any:
-        """Store the first `size` of the eight bytes of an int64 at a byte of `out`, which is not checked."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            data = context.make_array(signature.args[0])(context, builder, args[0]).data
-            wide = ir.IntType(8 * size)
-            there = builder.bitcast(builder.gep(data, [args[1]]), wide.as_pointer())
-            builder.store(builder.trunc(args[2], wide) if size < 8 else args[2], there, align=1)
-            return context.get_dummy_value()
-
-        return types.void(out, types.int64, types.int64), codegen
-
-    return intrinsic(store)
-
-
-_store2, _store4, _store8 = _store(2), _store(4), _store(8)
 
 
 @part(_nrt=False)
@@ -55,16 +34,16 @@ def fill(out: Any, left: int, top: int, right: int, bottom: int, index: int) -> 
             out[y, left] = value
     elif 1 < across < 4:
         for y in range(bottom - top):
-            _store2(out, first + y * stride, eight)
-            _store2(out, last + y * stride - 2, eight)
+            store2(out, first + y * stride, eight)
+            store2(out, last + y * stride - 2, eight)
     elif 4 <= across < 8:
         for y in range(bottom - top):
-            _store4(out, first + y * stride, eight)
-            _store4(out, last + y * stride - 4, eight)
+            store4(out, first + y * stride, eight)
+            store4(out, last + y * stride - 4, eight)
     elif 8 <= across < 16:
         for y in range(bottom - top):
-            _store8(out, first + y * stride, eight)
-            _store8(out, last + y * stride - 8, eight)
+            store8(out, first + y * stride, eight)
+            store8(out, last + y * stride - 8, eight)
     else:
         for y in range(top, bottom):
             for x in range(left, right):
