@@ -130,24 +130,28 @@ class Sending:
         slots = [[device.empty(room, column.dtype) for column in columns] for _ in range(_SLOTS)]
         pinned = [self.is_pinned(column) for column in columns]
         done: list[Any] = [cupy.cuda.get_current_stream().record()] * _SLOTS  # after it a slot is free
-        free = threading.Semaphore(_SLOTS)
+        allowed, stopped = _SLOTS, False  # chunks that may be sent so far
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        stopped = threading.Event()
         number = cupy.cuda.Device().id
-        opening, counting = threading.Lock(), threading.Lock()
+        turn, counting = threading.Condition(), threading.Lock()
         chunks: list[_Chunk] = []
         n_senders = 1 if all(pinned) else max(min(_SENDERS, thread_count() // 2), 1)
         at_work = [n_senders] * len(cuts)
 
         def chunk(at: int) -> _Chunk | None:
-            """A chunk, once it may be sent; whoever comes first waits for that."""
-            with opening:
-                if at == len(chunks) and not stopped.is_set():
-                    free.acquire()
-                    if not stopped.is_set():
-                        self._stream.wait_event(done[at % _SLOTS])
-                        chunks.append(_pieces(slots[at % _SLOTS], columns, pinned, *cuts[at]))
-                return None if stopped.is_set() else chunks[at]
+            """A chunk, once it may be sent; None if nobody wants it any more.
+
+            A sender ahead of the others waits without the lock: its slot is free only once they too have been
+            through the chunk that is in it.
+            """
+            with turn:
+                turn.wait_for(lambda: stopped or at < allowed)
+                if stopped:
+                    return None
+                if at == len(chunks):
+                    self._stream.wait_event(done[at % _SLOTS])
+                    chunks.append(_pieces(slots[at % _SLOTS], columns, pinned, *cuts[at]))
+                return chunks[at]
 
         def feed(sender: _Sender) -> None:
             try:
@@ -187,10 +191,13 @@ class Sending:
                 current.wait_event(event)
                 yield [array[: stop - start] for array in slots[at % _SLOTS]]
                 done[at % _SLOTS] = current.record()
-                free.release()
+                with turn:
+                    allowed += 1
+                    turn.notify_all()
         finally:
-            stopped.set()
-            free.release()
+            with turn:
+                stopped = True
+                turn.notify_all()
             for feeder in feeders:
                 feeder.join()
             self._stream.synchronize()

@@ -173,6 +173,19 @@ def test_rows_arrive_whole_and_in_order(n_pinned: int) -> None:
     assert feeders() == 0
 
 
+@pytest.mark.timeout(60)
+def test_a_sender_ahead_of_the_others_does_not_hold_them_up() -> None:
+    cuts = [(start, start + 64) for start in range(0, N - 64, 64)]  # many more than there are slots
+    hosts = columns()
+    link = Link()
+    for (start, stop), there in zip(
+        cuts, Sending(FakeCupy(link), link.calls()).chunks(device(), hosts, cuts), strict=True
+    ):
+        for host, array in zip(hosts, there, strict=True):
+            np.testing.assert_array_equal(array.values, host[start:stop])
+    assert feeders() == 0
+
+
 def test_a_caller_may_leave_early() -> None:
     link = Link()
     arrived = Sending(FakeCupy(link), link.calls()).chunks(device(), columns(), CUTS)
