@@ -5,12 +5,12 @@
 The plain loop render_ohlcv_chart + save_chart to memory, render_batch to arrays, render_charts_parallel to
 bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows, and
 gains by more threads: its cores by a hash, its memory by new arrays of zeros, its file system by the same
-bytes written and nothing else. A gain is the median of those of neighbouring turns. Writes
+files and nothing drawn. A gain is the median of those of neighbouring turns. Writes
 benchmarks/results/batch.json and .md.
 
 All files are kept until the end: a file system without a journal, as ext4 may be, gives no inode out anew
-that was deleted in the last minutes, and looks past each of them for every file it makes. Where the bare
-loop writes less than some 20,000 files a second, that is what is measured: wait five minutes.
+that was deleted in the last minutes, and looks past each of them for every file it makes. Where files
+with nothing drawn are fewer than some 20,000 a second, that is what is measured: wait five minutes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from kf_widget.plotting import (  # noqa: E402
     rolling_windows,
     save_chart,
 )
+from kf_widget.plotting.files import write_all  # noqa: E402
 from kf_widget.plotting.lanes import over_lanes  # noqa: E402
 from kf_widget.threads import thread_count  # noqa: E402
 
@@ -149,7 +150,7 @@ def in_files(
     charts: list[Any], data: list[bytes], turns: int, parent: str | None
 ) -> dict[str, dict[str, Any]]:
     """Charts a second to files, by one thread and by all: drawn, and the same bytes only written."""
-    names = ("render_charts_parallel, files", "machine: the same bytes written by a loop")
+    names = ("render_charts_parallel, files", "machine: the same files, nothing drawn")
     rates: dict[tuple[str, int | None], list[float]] = {(name, k): [] for name in names for k in (1, None)}
     with tempfile.TemporaryDirectory(dir=parent) as whole:
         for number in range(turns):
@@ -161,7 +162,7 @@ def in_files(
                 if name == names[0]:
                     render_charts_parallel(charts, paths, workers, progress=False, **SIZE)
                 else:
-                    write_all(data, paths, workers or thread_count())
+                    write_only(data, paths, workers or thread_count())
                 taken.append(len(charts) / (time.perf_counter() - began))
     return {name: compared(rates[name, 1], rates[name, None]) for name in names}
 
@@ -187,13 +188,11 @@ def fill(out: npt.NDArray[np.uint8], workers: int | None) -> npt.NDArray[np.uint
     return out
 
 
-def write_all(data: list[bytes], paths: list[str], workers: int) -> None:
-    """Write files with nothing else done."""
+def write_only(data: list[bytes], paths: list[str], workers: int) -> None:
+    """Write files with nothing else done, as a batch writes them."""
 
     def work(start: int, stop: int) -> None:
-        for file, path in zip(data[start:stop], paths[start:stop], strict=True):
-            with open(path, "wb") as handle:  # noqa: PTH123  (the quickest there is)
-                handle.write(file)
+        write_all("batch", paths[start:stop], data[start:stop])
 
     over_lanes(work, len(data), 64, workers)
 

@@ -8,7 +8,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["call1", "call2", "call4", "copy_bytes"]
+__all__ = ["call1", "call2", "call3", "call4", "call5", "copy_bytes"]
 
 
 def _call(n_arguments: int) -> Any:
@@ -32,9 +32,19 @@ def _call2(typingctx: Any, address: Any, a: Any, b: Any) -> Any:
     return _call(2)
 
 
+def _call3(typingctx: Any, address: Any, a: Any, b: Any, c: Any) -> Any:
+    """The same with three arguments."""
+    return _call(3)
+
+
 def _call4(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """The same with four arguments."""
     return _call(4)
+
+
+def _call5(typingctx: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+    """The same with five arguments."""
+    return _call(5)
 
 
 def _copy_bytes(typingctx: Any, target: Any, source: Any, n_bytes: Any) -> Any:
@@ -51,5 +61,7 @@ def _copy_bytes(typingctx: Any, target: Any, source: Any, n_bytes: Any) -> Any:
 
 call1: Any = intrinsic(_call1)
 call2: Any = intrinsic(_call2)
+call3: Any = intrinsic(_call3)
 call4: Any = intrinsic(_call4)
+call5: Any = intrinsic(_call5)
 copy_bytes: Any = intrinsic(_copy_bytes)

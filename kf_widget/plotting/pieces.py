@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kf_widget.errors import KfError
+import numpy as np
+
 from kf_widget.plotting.batch import dataset_of, encode_windows, joined
 from kf_widget.plotting.columns import fault
-from kf_widget.plotting.files import write_whole
+from kf_widget.plotting.files import write_all
 from kf_widget.plotting.look import Look, look_of
 from kf_widget.plotting.record import content_hash, made_from, manner
 from kf_widget.plotting.save import chart_bytes
@@ -78,23 +79,20 @@ def run_piece(piece: Piece) -> Result:
                     if _stands(piece.paths[place], source, piece.known):
                         continue
                 data = chart_bytes(_WHAT, ohlc, volume, look, piece.format, piece.speed, piece.options)
-                _deliver(piece, place, data, source, result)
             except Exception as error:
                 result.failures[place] = error
+            else:
+                _deliver(piece, [place], [data], [source], result)
     return result
 
 
 def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], result: Result) -> None:
     sources = [""] * len(places)
     if piece.paths is not None and piece.known is not None:
-        wanted = []
-        how = manner(look, piece.format, piece.speed, piece.options)
-        for k, place in enumerate(places):
-            rows = slice(int(part.starts[k]), int(part.stops[k]))
-            columns = [column[rows] for column in part.columns]
-            sources[k] = made_from(columns, how)
-            if not _stands(piece.paths[place], sources[k], piece.known):
-                wanted.append(k)
+        sources = _made_from_each(part, manner(look, piece.format, piece.speed, piece.options))
+        wanted = [
+            k for k, place in enumerate(places) if not _stands(piece.paths[place], sources[k], piece.known)
+        ]
         if len(wanted) < len(places):
             part = Windows(part.columns, part.starts[wanted], part.stops[wanted])
             places = [places[k] for k in wanted]
@@ -103,11 +101,12 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
         return
     if piece.format == "webp" and piece.speed == "fast":
         files, statuses = encode_windows(part, look)
-        for k, place in enumerate(places):
-            if statuses[k] < 0:
-                result.failures[place] = fault(statuses[k], part.columns, int(part.starts[k]), _WHAT)
-            else:
-                _try_to_deliver(piece, place, files[k], sources[k], result)
+        for k in np.flatnonzero(statuses < 0).tolist():
+            result.failures[places[k]] = fault(statuses[k], part.columns, int(part.starts[k]), _WHAT)
+        drawn = np.flatnonzero(statuses >= 0).tolist()
+        _deliver(
+            piece, [places[k] for k in drawn], [files[k] for k in drawn], [sources[k] for k in drawn], result
+        )
         return
     for k, place in enumerate(places):
         dataset = part[k]
@@ -117,24 +116,31 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
             )
         except Exception as error:
             result.failures[place] = error
-            continue
-        _try_to_deliver(piece, place, data, sources[k], result)
+        else:
+            _deliver(piece, [place], [data], [sources[k]], result)
 
 
-def _try_to_deliver(piece: Piece, place: int, data: bytes, source: str, result: Result) -> None:
-    try:
-        _deliver(piece, place, data, source, result)
-    except KfError as error:
-        result.failures[place] = error
+def _made_from_each(part: Windows, how: Any) -> list[str]:
+    """What `made_from` says of each chart; slices of plain memory take half of the time of an array's."""
+    columns = [column.view(np.uint8).data for column in part.columns]
+    return [
+        made_from([column[8 * start : 8 * stop] for column in columns], how)
+        for start, stop in zip(part.starts.tolist(), part.stops.tolist(), strict=True)
+    ]
 
 
-def _deliver(piece: Piece, place: int, data: bytes, source: str, result: Result) -> None:
+def _deliver(piece: Piece, places: list[int], files: list[bytes], sources: list[str], result: Result) -> None:
+    """Put files where they belong; sources : what each was made from, "" where nobody asks."""
     if piece.paths is None:
-        result.data[place] = data
+        for place, data in zip(places, files, strict=True):
+            result.data[place] = data
         return
-    write_whole(_WHAT, piece.paths[place], data)
-    if source:
-        result.made[place] = (source, content_hash(data))
+    failures = write_all(_WHAT, [piece.paths[place] for place in places], files)
+    for k, (place, data, source) in enumerate(zip(places, files, sources, strict=True)):
+        if k in failures:
+            result.failures[place] = failures[k]
+        elif source:
+            result.made[place] = (source, content_hash(data))
 
 
 def _stands(path: str, source: str, known: dict[str, tuple[str, str]]) -> bool:

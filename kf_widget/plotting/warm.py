@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,8 @@ def warm_plotting(report: Callable[[str], None] | None = None) -> float:
             render_batch(charts, **size)
             render_batch(charts, axes=True, **size)
             render_charts_parallel(charts, progress=False, **size)
+    with tempfile.TemporaryDirectory() as folder:
+        render_charts_parallel(datasets, [f"{folder}/{k}.webp" for k in range(2)], progress=False, **size)
     seconds = time.perf_counter() - began
     if report is not None:
         report(f"  plotting: {seconds:.1f} s")

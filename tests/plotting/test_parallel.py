@@ -148,16 +148,17 @@ def stamps(folder: Path) -> dict[str, int]:
 def test_an_interrupted_batch_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     charts = datasets(60)
     paths = [str(tmp_path / f"{k}.webp") for k in range(60)]
-    whole, calls = pieces.write_whole, 0
+    whole, left = pieces.write_all, 30
 
-    def interrupted(what: str, path: str, data: bytes) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 30:
+    def interrupted(what: str, paths: list[str], data: list[bytes]) -> Any:
+        nonlocal left
+        if len(paths) > left:
+            whole(what, paths[:left], data[:left])
             raise KeyboardInterrupt
-        whole(what, path, data)
+        left -= len(paths)
+        return whole(what, paths, data)
 
-    monkeypatch.setattr(pieces, "write_whole", interrupted)
+    monkeypatch.setattr(pieces, "write_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         render_charts_parallel(charts, paths, num_workers=1, **SMALL)
     monkeypatch.undo()
@@ -298,6 +299,8 @@ def test_a_long_batch_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> 
         ({"output_paths": ["a.webp", "./a.webp"]}, ValueError, "must differ, got './a.webp' at 0 and 1"),
         ({"output_paths": ["a.webp", 3]}, TypeError, "got int at 1"),
         ({"output_paths": ["a.webp", RECORD]}, ValueError, "own record"),
+        ({"output_paths": ["a.webp", "b\0.webp"]}, ValueError, r"no NUL .* at 1\. Choose"),
+        ({"output_paths": ["a.webp", "b\ud800.webp"]}, ValueError, r"no lone surrogate, got 'b\\ud800"),
         ({"output_paths": ["a.webp", f"x/../{RECORD}/."]}, ValueError, "own record"),
         ({"output_paths": ["a.webp", "x/../a.webp"]}, ValueError, "must differ, got 'x/../a.webp' at 0"),
         ({"output_paths": [".a.webp", "x/../.a.webp"]}, ValueError, "must differ, got 'x/../.a.webp' at 0"),

@@ -1,0 +1,144 @@
+"""Many files at once: each whole or absent, alone in its failure, and in no place but its own."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kf_widget.plotting import files
+from kf_widget.plotting.files import write_all
+
+rng = np.random.default_rng(3)
+
+
+@pytest.fixture(params=[True, False], ids=["nameless", "named"], autouse=True)
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if not request.param:  # as on systems without such files
+        monkeypatch.setattr(files, "_NAMELESS", 0)
+    before = open_files()
+    yield
+    assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def some(n: int, most: int = 5000) -> list[bytes]:
+    return [rng.bytes(int(size)) for size in rng.integers(0, most, n)]
+
+
+def names_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_each_file_in_its_own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a")
+    paths = [
+        "here.webp", "./dot.webp", "../up.webp", "b/down.webp", "b//twice", f"{tmp_path}/whole.webp",
+        ".hidden", "b/with space", "b/with\nline", "b/\u20ac\U0001f4c8.webp", "b/\udcff", "b/" + "x" * 255,
+    ]  # fmt: skip
+    data = [b"", *some(len(paths) - 2), rng.bytes(3_000_000)]
+    assert write_all("test", paths, data) == {}
+    for path, made in zip(paths, data, strict=True):
+        assert Path(path).read_bytes() == made
+    assert names_in(tmp_path) == {os.path.relpath(path, tmp_path) for path in map(os.path.abspath, paths)}
+    assert write_all("test", [], []) == {}
+
+
+def test_a_file_takes_the_place_of_what_had_its_name(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{k}.webp") for k in range(50)]
+    (tmp_path / "elsewhere").write_bytes(b"not given")
+    for k in range(0, 50, 7):
+        Path(paths[k]).write_bytes(b"the old one")
+    Path(paths[3]).symlink_to(tmp_path / "elsewhere")
+    Path(paths[4]).symlink_to(tmp_path / "nowhere")
+    data = some(50)
+    mask = os.umask(0o027)
+    try:
+        assert write_all("test", paths, data) == {}
+    finally:
+        os.umask(mask)
+    for path, made in zip(paths, data, strict=True):
+        assert Path(path).read_bytes() == made
+        assert Path(path).lstat().st_mode & 0o777777 == 0o100640
+    assert (tmp_path / "elsewhere").read_bytes() == b"not given"
+    assert len(names_in(tmp_path)) == 51
+
+
+def test_a_file_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{k}.webp") for k in range(12)]
+    Path(paths[0]).mkdir()
+    paths[5] = str(tmp_path / "none" / "5.webp")
+    paths[6] = str(tmp_path / ("x" * 256))
+    Path(paths[11]).mkdir()
+    data = some(12)
+    failures = write_all("test", paths, data)
+    assert failures.keys() == {0, 5, 6, 11}
+    assert "Make the folder first" in str(failures[5])
+    assert all(f"test: cannot write {paths[k]!r}" in str(failures[k]) for k in failures)
+    good = set(range(12)) - failures.keys()
+    assert all(Path(paths[k]).read_bytes() == data[k] for k in good)
+    assert names_in(tmp_path) == {Path(paths[k]).name for k in good}
+
+
+def test_a_file_cut_short_is_absent(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{k}.webp") for k in range(9)]
+    Path(paths[7]).write_bytes(b"the old one")
+    data = [rng.bytes(size) for size in (10, 4096, 4097, 20, 9000, 4096, 30, 9000, 40)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # what a full disk does to a long file
+    try:
+        failures = write_all("test", paths, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failures.keys() == {2, 4, 7}
+    assert all("File too large" in str(error) for error in failures.values())
+    assert Path(paths[7]).read_bytes() == b"the old one"
+    good = set(range(9)) - failures.keys()
+    assert all(Path(paths[k]).read_bytes() == data[k] for k in good)
+    assert names_in(tmp_path) == {Path(paths[k]).name for k in good | {7}}
+
+
+def test_more_files_than_may_be_open_at_once(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 20, hard))
+    try:
+        paths = [str(tmp_path / str(k)) for k in range(100)]
+        assert write_all("test", paths, some(100, 50)) == {}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(names_in(tmp_path)) == 100
+
+
+def test_high_numbers_of_open_files(tmp_path: Path) -> None:
+    held = [os.open(tmp_path, os.O_RDONLY) for _ in range(120)]  # the next have two digits, then three
+    try:
+        for k in (0, 30, 60, 119):
+            data = some(3)
+            paths = [str(tmp_path / f"{k}-{i}") for i in range(3)]
+            assert write_all("test", paths, data) == {}
+            assert [Path(path).read_bytes() for path in paths] == data
+            os.close(held.pop())
+    finally:
+        for handle in held:
+            os.close(handle)
+
+
+def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not files._NAMELESS:
+        pytest.skip("the way of systems without such files")
+    try:
+        os.close(os.open(tmp_path, os.O_WRONLY | files._NAMELESS))
+    except OSError:
+        pytest.skip("this file system has no files without a name")
+    monkeypatch.delattr(files, "write_whole")
+    data = some(100)
+    assert write_all("test", [str(tmp_path / str(k)) for k in range(100)], data) == {}
+    assert [(tmp_path / str(k)).read_bytes() for k in range(100)] == data
