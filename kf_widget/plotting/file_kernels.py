@@ -16,6 +16,7 @@ __all__ = ["write_nameless"]
 _SLASH = ord("/")
 _HERE = -100  # Linux's AT_FDCWD: names are as the process's folder has them
 _FOLLOW = 0x400  # its AT_SYMLINK_FOLLOW
+_ITSELF = 0x1000  # its AT_EMPTY_PATH
 _FLAGS = getattr(os, "O_TMPFILE", 0) | os.O_WRONLY | getattr(os, "O_CLOEXEC", 0)
 _MODE = 0o666
 
@@ -27,6 +28,7 @@ def write_nameless(
     data: npt.NDArray[np.uint8],
     edges: npt.NDArray[np.int64],
     first: int,
+    careful: bool,
     link: npt.NDArray[np.uint8],
     link_size: int,
     openat: int,
@@ -41,6 +43,8 @@ def write_nameless(
     name_edges : int64 (n + 1,), where each begins
     data : uint8; edges : int64 (n + 1,), where each file's bytes begin; fewer than 2^31 a file
     first : number of the first file to write
+    careful : look for a file of the name first, which spares writing one in vain where most are there, and
+        where none is makes threads that write into one folder wait for each other
     link : uint8 (at least link_size + 20,), of which the first link_size are what Linux calls the folder of
         a process's open files, with a slash; the rest is written to
     openat, write, linkat, close, access : addresses of the C library's functions
@@ -50,7 +54,7 @@ def write_nameless(
     for k in range(first, edges.size - 1):
         start, stop = name_edges[k], name_edges[k + 1] - 1
         name, n_bytes = names.ctypes.data + start, edges[k + 1] - edges[k]
-        if call2(access, name, 0) == 0:
+        if careful and call2(access, name, 0) == 0:
             return k
         cut = stop
         while cut > start and names[cut - 1] != _SLASH:
@@ -67,8 +71,12 @@ def write_nameless(
             return k
         done = call3(write, handle, data.ctypes.data + edges[k], n_bytes) == n_bytes
         if done:
-            _write_number(link, link_size, handle)
-            done = call5(linkat, _HERE, link.ctypes.data, _HERE, name, _FOLLOW) == 0
+            # Linux before 6.10 grants the shorter way to few.
+            link[link_size] = 0
+            done = call5(linkat, handle, link.ctypes.data + link_size, _HERE, name, _ITSELF) == 0
+            if not done:
+                _write_number(link, link_size, handle)
+                done = call5(linkat, _HERE, link.ctypes.data, _HERE, name, _FOLLOW) == 0
         if call1(close, handle) != 0 or not done:
             return k
     return edges.size - 1

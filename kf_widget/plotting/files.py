@@ -123,7 +123,8 @@ def _writer(paths: Sequence[str], files: Sequence[bytes]) -> Callable[[int], int
     link = np.zeros(len(_OPEN_FILES) + 20, np.uint8)
     link[: len(_OPEN_FILES)] = np.frombuffer(_OPEN_FILES.encode(), np.uint8)
     given = (text, _edges(names), data, _edges(files))
-    return lambda place: write_nameless(*given, place, link, len(_OPEN_FILES), *_calls())
+    # Where one is there others may be, too.
+    return lambda place: write_nameless(*given, place, place > 0, link, len(_OPEN_FILES), *_calls())
 
 
 def _edges(parts: Sequence[bytes]) -> npt.NDArray[np.int64]:

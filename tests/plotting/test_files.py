@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from kf_widget.plotting import files
+from kf_widget.plotting import file_kernels, files
 from kf_widget.plotting.files import write_all
 
 rng = np.random.default_rng(3)
@@ -131,7 +133,27 @@ def test_high_numbers_of_open_files(tmp_path: Path) -> None:
             os.close(handle)
 
 
-def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_the_shorter_way() -> list[int]:
+    """The C library's functions, but for a `linkat` as of a Linux that links no file by its handle alone."""
+    word = ctypes.c_int64
+    real = ctypes.CDLL(None).linkat
+
+    def linkat(folder: int, old: int, new_folder: int, new: int, flags: int) -> int:
+        if flags == file_kernels._ITSELF:
+            return -1
+        return int(real(folder, ctypes.c_void_p(old), new_folder, ctypes.c_void_p(new), flags))
+
+    kept.append(ctypes.CFUNCTYPE(ctypes.c_int, *[word] * 5)(linkat))
+    calls = list(files._calls())
+    calls[2] = ctypes.cast(kept[-1], ctypes.c_void_p).value or 0
+    return calls
+
+
+kept: list[Any] = []
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool) -> None:
     if not files._NAMELESS:
         pytest.skip("the way of systems without such files")
     try:
@@ -139,6 +161,9 @@ def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     except OSError:
         pytest.skip("this file system has no files without a name")
     monkeypatch.delattr(files, "write_whole")
+    if old:
+        calls = refuse_the_shorter_way()
+        monkeypatch.setattr(files, "_calls", lambda: calls)
     data = some(100)
     assert write_all("test", [str(tmp_path / str(k)) for k in range(100)], data) == {}
     assert [(tmp_path / str(k)).read_bytes() for k in range(100)] == data
