@@ -13,6 +13,7 @@ from kf_widget.chart.geometry import tick_directions
 from kf_widget.chart.layout import Layout
 from kf_widget.chart.resolution import TICKS, shown_ns
 from kf_widget.chart.subject import Subject
+from kf_widget.chart.timeaxis import TimeAxis
 from kf_widget.history.edges import ceil_time, floor_time, row_edges
 from kf_widget.history.joined import Joined, joined, joined_for
 from kf_widget.history.protocol import Floats, History, Ints
@@ -113,9 +114,18 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     merged = shown_ns(subject, rule) < layout.ns_per_px
     placed = _placed(subject, layout, edges, history.ticks(rows), *bars, str(rule), merged=merged)
     placed.before = _before(history, rows)
+    if 3 * shown_ns(subject, rule) > axis.stop - axis.start:
+        _keep_within(placed, layout, axis)
     if merged:
         placed.rising = _rising_bars(subject, history, rule, placed)
     return placed
+
+
+def _keep_within(columns: Columns, layout: Layout, axis: TimeAxis) -> None:
+    """Draw bars where the data is: of a month of which a week is known the middle lies outside every view."""
+    first, last = ((end - layout.start) / layout.ns_per_px for end in (axis.start, axis.stop))
+    np.clip(columns.x0, first, None, out=columns.x0)
+    np.clip(columns.x1, None, max(last, first + 1e-3), out=columns.x1)
 
 
 def _before(history: Joined, rows: Ints) -> float:

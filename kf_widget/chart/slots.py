@@ -19,6 +19,7 @@ SLOT_NS = 10**9
 
 _DAY_NS = 86_400 * 10**9
 _CLOCK_STEPS = (
+    *(n * 10**power for power in range(9) for n in (1, 2, 5)),
     *(s * 10**9 for s in (1, 2, 5, 10, 15, 30)),
     *(m * 60 * 10**9 for m in (1, 2, 5, 10, 15, 30)),
     *(h * 3600 * 10**9 for h in (1, 2, 3, 4, 6, 12)),
@@ -68,11 +69,16 @@ def stamp_marks(stamps_ns: Ints, zone: Zone, first: int = 0) -> Marks:
     months = local.view("M8[ns]").astype("M8[M]").astype(np.int64)
 
     def marks(start: int, stop: int, width_px: int, gap_px: float) -> list[TimeMark]:
-        most = max(width_px / max(gap_px, 1.0), 1.0)
-        begins, clock = _finest(local, day, months, most)
+        begins, clock = _finest(local, day, months, max(width_px / max(gap_px, 1.0), 1.0))
+        if digits := _digits(clock):
+            gap_px *= 1 + (1 + digits) / len("00:00:00")
+            begins, clock = _finest(local, day, months, max(width_px / gap_px, 1.0))
         level = np.full(len(local), SECOND if (local % (60 * 10**9)).any() and clock < 60 * 10**9 else MINUTE)
         for unit, name in ((day, DAY), (months, MONTH), (months // 12, YEAR)):
             level[1:][unit[1:] != unit[:-1]] = name
+        if len(local) and not begins.any():
+            begins[0] = True
+            level[0] = level[0] if local[0] % _DAY_NS else DAY
         at = np.flatnonzero(begins)
         position = (at - first) * SLOT_NS + SLOT_NS // 2
         kept = np.empty(len(at), dtype=np.bool_)
@@ -80,7 +86,7 @@ def stamp_marks(stamps_ns: Ints, zone: Zone, first: int = 0) -> Marks:
         keep_apart(position, level[at].astype(np.int64), int(np.ceil(0.85 * gap)), kept)
         kept &= (position >= start) & (position <= stop)
         return [
-            TimeMark(int(where), _label(int(local[i]), int(level[i])), int(level[i]))
+            TimeMark(int(where), _label(int(local[i]), int(level[i]), clock), int(level[i]))
             for i, where in zip(at[kept], position[kept], strict=True)
         ]
 
@@ -100,7 +106,7 @@ def _finest(local: Ints, day: Ints, months: Ints, most: float) -> tuple[np.ndarr
     return begins, _DAY_NS
 
 
-def _label(local_ns: int, level: int) -> str:
+def _label(local_ns: int, level: int, clock: int) -> str:
     stamp = np.datetime64(local_ns, "ns").astype("M8[us]").item()
     if level == YEAR:
         return str(stamp.year)
@@ -108,7 +114,16 @@ def _label(local_ns: int, level: int) -> str:
         return _MONTHS[stamp.month - 1]
     if level == DAY:
         return str(stamp.day)
-    return f"{stamp:%H:%M:%S}" if level == SECOND else f"{stamp:%H:%M}"
+    if level != SECOND:
+        return f"{stamp:%H:%M}"
+    digits = _digits(clock)
+    fraction = f".{local_ns % 10**9:09}"[: digits + 1] if digits else ""
+    return f"{stamp:%H:%M:%S}{fraction}"
+
+
+def _digits(clock: int) -> int:
+    """Digits of a second that steps of so many nanoseconds need."""
+    return next((n for n in (0, 3, 6) if clock % 10 ** (9 - n) == 0), 9)
 
 
 def _round_above(least: float) -> int:

@@ -16,6 +16,7 @@ from kf_widget.threads import split, spread
 
 __all__ = [
     "check_bars",
+    "check_counts",
     "check_finite",
     "check_sizes",
     "check_sorted",
@@ -158,6 +159,17 @@ def check_sizes(what: str, name: str, values: npt.NDArray[Any]) -> None:
         )
         raise ValueError(
             f"{what}: column {name!r} must be finite and not negative, got {value} at row {row}. {remedy}"
+        )
+
+
+def check_counts(what: str, name: str, values: npt.NDArray[Any]) -> None:
+    """Raise ValueError unless all numbers, none negative, are whole and below 2^63."""
+    bad = (values != np.floor(values)) | (values >= 2.0**63)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"{what}: column {name!r} must hold whole numbers below 2^63, got {values[row]} at row {row}. "
+            "Leave the column out if it counts no trades."
         )
 
 

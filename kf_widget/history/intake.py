@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.history.checks import check_bars, check_finite, check_sizes, check_sorted
+from kf_widget.history.checks import check_bars, check_counts, check_finite, check_sizes, check_sorted
 from kf_widget.history.names import BAR_ROLES, TICK_ROLES, resolve
 from kf_widget.history.protocol import Floats, Int8s, Ints
 from kf_widget.history.sides import sides
@@ -57,7 +57,9 @@ def bar_columns(obj: Any, *, tz: str | None = None, what: str = "Bars", **given:
     count = None
     if "count" in found:
         numbers = sizes(what, found["count"], columns)
-        count = None if numbers is None else numbers.astype(np.int64)
+        if numbers is not None:
+            check_counts(what, found["count"], numbers)
+            count = numbers.astype(np.int64)
     return time_ns, open, high, low, close, volume, count, zone
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-__all__ = ["BAR_ROLES", "TICK_ROLES", "resolve"]
+__all__ = ["BAR_ROLES", "TICK_ROLES", "plain", "resolve"]
 
 _TIME: Final = ("timestamp", "time", "datetime", "ts_event", "date", "ts", "time_ns", "transact_time")
 _SIZE: Final = ("size", "qty", "quantity", "volume", "amount")
@@ -34,7 +34,8 @@ BAR_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 _OPTIONAL: Final = frozenset(("size", "side", "volume", "count"))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A column's name without what does not matter in it: case, spaces and punctuation."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
@@ -73,8 +74,8 @@ def resolve(
                 raise ValueError(_not_there(what, role, name, columns))
             found[role] = name
             continue
-        plain = {_plain(n) for n in usual}
-        fits = [column for column in columns if _plain(column) in plain]
+        names = {plain(n) for n in usual}
+        fits = [column for column in columns if plain(column) in names]
         if role == "time" and time_index is not None and not fits:
             fits = [time_index]
         if len(fits) > 1:
@@ -102,10 +103,10 @@ def _not_there(what: str, role: str, name: str, columns: Sequence[str]) -> str:
 
 
 def _missing(what: str, role: str, usual: Sequence[str], columns: Sequence[str]) -> str:
-    plain = {_plain(column) for column in columns}
-    if role == "price" and {"open", "high", "low", "close"} <= plain:
+    seen = {plain(column) for column in columns}
+    if role == "price" and {"open", "high", "low", "close"} <= seen:
         remedy = "These look like bars: use Bars or read_bars."
-    elif role in ("open", "high", "low") and {"price", "p", "last"} & plain:
+    elif role in ("open", "high", "low") and {"price", "p", "last"} & seen:
         remedy = "These look like ticks: use Ticks or read_ticks."
     else:
         remedy = f"Name it, for example {role}={(columns[0] if columns else role)!r}."

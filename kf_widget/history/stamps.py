@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kf_widget.history.checks import iso, lowest_highest
 from kf_widget.history.columns import read_only
 from kf_widget.history.protocol import Ints
-from kf_widget.history.tables import Column
+from kf_widget.history.tables import Column, first_of_two_kinds
 from kf_widget.history.zones import Zone
 from kf_widget.jit import kernel
 from kf_widget.threads import split, spread
@@ -84,6 +84,11 @@ def read_stamps(what: str, name: str, column: Column) -> tuple[Ints, str | None,
         return _epochs(what, name, values), None, False
     if values.dtype.kind == "f":
         return _float_epochs(what, name, values), None, False
+    if values.dtype == object and (row := first_of_two_kinds(values)) >= 0:
+        raise ValueError(
+            f"{what}: column {name!r} must hold times that all have a time zone or none, got {values[row]} "
+            f"at row {row}, unlike the one before. Give each a zone."
+        )
     raise TypeError(
         f"{what}: column {name!r} must hold times, got {values.dtype}. Pass datetimes, integers "
         "since 1970 or ISO 8601 text."
@@ -181,6 +186,12 @@ def _text(what: str, name: str, text: Any) -> tuple[npt.NDArray[Any], str | None
                 return stamps.view(pa.int64()).to_numpy().view("M8[ns]"), kind.tz
     text = pc.utf8_trim_whitespace(text)
     kind = next((k for k in kinds if parse(text[:1], k) is not None), None)
+    number = pc.match_substring_regex(text, r"^[-+]?\d+(\.\d*)?$")
+    if number[0].as_py() and (odd := pc.index(number, False).as_py()) > 0:
+        raise ValueError(
+            f"{what}: column {name!r} must count time since 1970 in every row, got {text[odd].as_py()!r} "
+            f"at row {odd}, where those before do. Drop such rows."
+        )
     row, stop = 0, len(text) if kind is not None else 1
     while stop - row > 1:  # rows before `row` are fine, one before `stop` is not
         middle = (row + stop) // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Column", "Table", "arrow_table", "open_table"]
+__all__ = ["Column", "Table", "arrow_table", "first_of_two_kinds", "open_table", "unmasked"]
 
 _ARROW_SORT = "table = table.take(np.argsort(table[{}], kind='stable'))"
 _NAT = np.iinfo(np.int64).min
@@ -121,10 +122,23 @@ def _pandas_column(series: Any) -> Column:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufbM":
         return Column(series.to_numpy())
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        return Column(series.to_numpy(dtype=f"M8[{series.dtype.unit}]"), zone=str(series.dtype.tz))
+        return Column(series.to_numpy(dtype=f"M8[{series.dtype.unit}]"), zone=_zone_name(series.dtype.tz))
     if series.dtype == object:
         return _object_column(series.to_numpy())
     return _arrow_column(pa.chunked_array(pa.array(series, from_pandas=True)))
+
+
+def _zone_name(zone: tzinfo) -> str:
+    """IANA name of a time zone, or its offset as "+05:30", whichever library it is of."""
+    import pyarrow as pa
+
+    offset = zone.utcoffset(None)
+    if offset is None:
+        return str(pa.lib.tzinfo_to_string(zone))
+    minutes = round(offset.total_seconds() / 60)
+    return (
+        f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if minutes else "UTC"
+    )
 
 
 def _mapping_table(what: str, mapping: Mapping[Any, Any]) -> Table:
@@ -152,7 +166,17 @@ def _any_column(what: str, name: str, values: Any) -> Column:
         return _arrow_column(
             pa.chunked_array(values if hasattr(values, "__arrow_c_stream__") else [pa.array(values)])
         )
-    return _array_column(what, name, np.asarray(values))
+    return _array_column(what, name, unmasked(values))
+
+
+def unmasked(values: Any) -> npt.NDArray[Any]:
+    """An array in which what was masked is NaN or NaT."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values)
+    if values.dtype.kind in "iub" and np.ma.is_masked(values):
+        values = values.astype(np.float64)
+    missing = {"f": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
+    return np.asarray(values.filled(missing))
 
 
 def _array_column(what: str, name: str, values: npt.NDArray[Any]) -> Column:
@@ -172,6 +196,8 @@ def _object_column(values: npt.NDArray[Any]) -> Column:
 
     pandas = sys.modules.get("pandas")
     first = next((v for v in values if v is not None and v == v), None)
+    if isinstance(first, datetime) and first_of_two_kinds(values) >= 0:
+        return Column(values)  # Arrow would take all for the first one's kind
     if pandas is not None and isinstance(first, pandas.Timestamp):
         return _pandas_column(
             pandas.Series(pandas.to_datetime(list(values)))
@@ -180,6 +206,17 @@ def _object_column(values: npt.NDArray[Any]) -> Column:
         return _arrow_column(pa.chunked_array([pa.array(values, from_pandas=True)]))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return Column(values)
+
+
+def first_of_two_kinds(values: npt.NDArray[Any]) -> int:
+    """The first row whose datetime has a time zone where those before have none, or the reverse; or -1."""
+    aware = None
+    for row, value in enumerate(values):
+        if isinstance(value, datetime) and value == value:
+            if aware is not None and aware != (value.tzinfo is not None):
+                return row
+            aware = value.tzinfo is not None
+    return -1
 
 
 def arrow_table(

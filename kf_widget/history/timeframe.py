@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -97,7 +96,7 @@ class Timeframe:
 @functools.lru_cache(maxsize=256)
 def _parsed(text: str) -> Timeframe:
     match = _TEXT.fullmatch(text.strip())
-    number = float(match[1] or 1) if match else math.nan
+    number = Decimal(match[1] or 1) if match else Decimal(0)  # as a float 0.29 hours are no whole second
     unit = _ALIASES.get(match[2], match[2]) if match else ""
     known = unit in _UNITS or unit in _CALENDAR or unit in _COUNTED
     if not known or not 0 < number < 1e18:
@@ -106,7 +105,7 @@ def _parsed(text: str) -> Timeframe:
             " m is minutes, M is months."
         )
     if unit in ("v", "$"):
-        return Timeframe(_COUNTED[unit], number)
+        return Timeframe(_COUNTED[unit], float(number))
     scale = _UNITS.get(unit, _CALENDAR[unit][1] if unit in _CALENDAR else 1)
     step = number * scale
     if step != int(step) or step < 1:

@@ -21,7 +21,7 @@ _CHUNK_S = 366 * _DAY_S
 _FIRST_S = -9_223_286_400
 _LAST_S = 9_223_286_400
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-_FIXED = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})")
+_FIXED = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
 
 
 class Zone:
@@ -170,8 +170,10 @@ def _zone(name: str, session: str) -> Zone:
         return Zone("UTC", UTC, session)
     if fixed := _FIXED.fullmatch(name):
         sign, hours, minutes = fixed.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
         if offset < timedelta(days=1):
+            # As Arrow, and so Parquet, write it.
+            name = f"{sign}{int(hours):02}:{minutes or '00'}"
             return Zone(name, timezone(-offset if sign == "-" else offset), session)
     try:
         rules = zoneinfo.ZoneInfo(name)

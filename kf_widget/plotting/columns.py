@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kf_widget.history.tables import unmasked
+
 __all__ = ["NO_VOLUME", "PRICES", "Columns", "columns_of", "fault"]
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +153,7 @@ def _names(ohlc: Any) -> str:
 
 def _column(what: str, name: str, values: Any) -> Floats:
     try:
-        array = np.asarray(values)
+        array = unmasked(values)
         shape = array.shape
         if array.dtype.kind not in "fiu":
             if array.dtype.kind != "O":

@@ -15,7 +15,7 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme
 from kf_widget.frame.svg import encode_svg, encode_svgz
 from kf_widget.history.bars import Bars
-from kf_widget.history.names import BAR_ROLES
+from kf_widget.history.names import BAR_ROLES, plain
 from kf_widget.history.names import resolve as resolve_names
 from kf_widget.history.protocol import History
 from kf_widget.history.resample import resample
@@ -213,11 +213,15 @@ def _history(df: Any, tz: str | None) -> History | None:
     """The table as bars or ticks; None for bars without times."""
     if isinstance(df, History):
         return df
+    if hasattr(df, "snapshot"):  # a TickStore
+        snapshot: History = df.snapshot()
+        return snapshot
     table = open_table("plot", df)
-    plain = {str(name).strip().lower() for name in table.names}
-    if not all(plain & set(BAR_ROLES[role]) for role in ("open", "high", "low", "close")):
+    seen = set(map(plain, table.names))
+    there = {role for role, names in BAR_ROLES.items() if not seen.isdisjoint(map(plain, names))}
+    if not there >= {"open", "high", "low", "close"}:
         return Ticks(df, tz=tz)
-    if table.time_index is None and not plain & set(BAR_ROLES["time"]):
+    if table.time_index is None and "time" not in there:
         return None
     return Bars(df, tz=tz)
 

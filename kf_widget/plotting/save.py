@@ -112,6 +112,11 @@ def _image_bytes(what: str, image: Any, format: str, speed: str, options: dict[s
         raise TypeError(f"{what}: img must be a Pillow image, got {type(image).__name__}.")
     if not image.width or not image.height:
         raise ValueError(f"{what}: img must hold at least one pixel, got {image.width} x {image.height}.")
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(
+            f"{what}: img must have 8 bits a channel, got mode {image.mode!r}. "
+            "Scale its values to 0 to 255 and convert it to 'L' or 'RGB' first."
+        )
     origin = origin_of(image)
     if origin is not None:
         return encode_indexed(origin.indices, origin.colours, format, speed, options)

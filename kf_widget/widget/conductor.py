@@ -169,7 +169,7 @@ class Conductor:
             span = self.window.stop - self.window.start
             drawn = before.axis.stop <= self.window.stop + span * SETTLED_OVERSCAN
             if self._edge is not None and not any(view.moving for view in self.views.values()):
-                px = max((view.plot_px for view in self.views.values() if view.visible), default=1)
+                px = max((view.plot_px for view in self.views.values() if view.visible), default=span)
                 held = self.window
                 self.window, self._edge = slid(held, self._edge, subject.axis.stop, span / px)
                 self._slid |= self.window != held

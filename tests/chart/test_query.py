@@ -156,6 +156,19 @@ def test_bars_are_shown_as_they_are_and_never_finer() -> None:
     assert columns.single
 
 
+@pytest.mark.parametrize("timeframe", ["1W", "1M", "1Y"])
+@pytest.mark.parametrize("days", [1, 4, 9])
+def test_a_bar_is_drawn_where_its_data_is(timeframe: str, days: int) -> None:
+    stamps = START + np.arange(days * 24) * (DAY // 24)
+    price = 100.0 + np.arange(days * 24) % 7
+    subject = Subject.of(Ticks.from_columns(stamps, price, np.ones(days * 24)))
+    layout, columns = shown(subject, subject.axis.start, subject.axis.stop, timeframe)
+    middle = (columns.x0 + columns.x1) / 2 * layout.ns_per_px + layout.start
+    assert ((middle >= subject.axis.start) & (middle <= subject.axis.stop)).all()
+    assert (columns.x0 < columns.x1).all()
+    assert columns.count.sum() == days * 24
+
+
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M", "ticks", "10t", "5v"])
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_tiny_histories(rows: int, timeframe: str) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from dateutil import tz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,11 @@ def test_float_seconds_keep_their_microseconds() -> None:
         assert Ticks({"time": time * factor, "price": PRICE}).time_ns.tolist() == [us * 1000 for us in micros]
 
 
+NAIVE_THEN_AWARE = [
+    dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 2), dt.datetime(2024, 1, 3, tzinfo=dt.UTC), None
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("time", "says"),
     [
@@ -237,6 +243,9 @@ def test_float_seconds_keep_their_microseconds() -> None:
             "got '2024-01-02T00:00' at row 1",
         ),
         (["03/14/2024"] * 4, "got '03/14/2024' at row 0"),
+        (["1710408600", "1710408601", "oops", "1710408603"], "since 1970 in every row, got 'oops' at row 2"),
+        (NAIVE_THEN_AWARE, "got 2024-01-03 00:00:00\\+00:00 at row 2"),
+        ([pd.Timestamp(t) if t else pd.NaT for t in NAIVE_THEN_AWARE], "a time zone or none.*row 2"),
     ],
 )
 def test_bad_times(time: Any, says: str) -> None:
@@ -291,6 +300,42 @@ def test_python_datetimes() -> None:
     assert Ticks({"time": fine, "price": [1, 2]}).time_ns[0] % 1000 == 789
     days = [dt.date(2024, 3, 14), dt.date(2024, 3, 15)]
     assert Ticks({"time": days, "price": [1, 2]}).time_ns[0] == 1710374400 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        (dt.timezone(dt.timedelta(hours=5, minutes=30)), "+05:30"),
+        (dt.timezone(dt.timedelta(hours=-3), "BRT"), "-03:00"),
+        (dt.timezone(dt.timedelta(0), "GMT"), "UTC"),
+        (tz.gettz("America/New_York"), "America/New_York"),
+        (tz.tzoffset("here", 3600), "+01:00"),
+        (ZoneInfo("Asia/Tokyo"), "Asia/Tokyo"),
+    ],
+)
+def test_zones_of_every_library_have_names_that_arrow_knows(zone: dt.tzinfo, name: str) -> None:
+    frame = pd.DataFrame({"price": [1.0, 2.0]}, index=pd.date_range("2024-01-01", periods=2, tz=zone))
+    ticks = Ticks(frame)
+    assert ticks.tz == name
+    assert ticks.time_ns[0] == frame.index[0].value
+    assert pa.table(ticks.to_arrow()).to_pandas()["time"][0] == frame.index[0]
+
+
+def test_masked_values_are_missing() -> None:
+    time = TIME[:3]
+    masked = np.ma.array([1, -999, 3], mask=[False, True, False])
+    with pytest.raises(ValueError, match="'price' must be finite, got nan at row 1"):
+        Ticks({"time": time, "price": masked})
+    with pytest.raises(ValueError, match="got NaT at row 1"):
+        Ticks({"time": np.ma.array(time, mask=masked.mask), "price": [1.0, 2.0, 3.0]})
+    assert Ticks({"time": time, "price": np.ma.array([1, 2, 3])}).price.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(("bad", "row"), [([1.0, 2.7], 1), ([1e30, 2.0], 0)])
+def test_counts_are_whole(bad: list[float], row: int) -> None:
+    prices = {name: [1.0, 2.0] for name in ("open", "high", "low", "close")}
+    with pytest.raises(ValueError, match=f"'count' must hold whole numbers below .* at row {row}"):
+        Bars({"time": TIME[:2], **prices, "count": bad})
 
 
 @settings(max_examples=60, deadline=None)

@@ -75,9 +75,20 @@ def test_one_object_a_name() -> None:
     assert pickle.loads(pickle.dumps(zone)) is zone
 
 
-@pytest.mark.parametrize(("name", "hours"), [("+05:30", 5.5), ("-0800", -8), ("UTC+01:00", 1), ("UTC", 0)])
-def test_fixed_offsets(name: str, hours: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "hours", "kept"),
+    [
+        ("+05:30", 5.5, "+05:30"),
+        ("-0800", -8, "-08:00"),
+        ("UTC+01:00", 1, "+01:00"),
+        ("UTC+2", 2, "+02:00"),  # not Etc/GMT+2, which is two hours behind
+        ("GMT-10", -10, "-10:00"),
+        ("UTC", 0, "UTC"),
+    ],
+)
+def test_fixed_offsets(name: str, hours: float, kept: str) -> None:
     assert Zone.of(name).offset_at(10**18) == hours * 3600 * SECOND
+    assert Zone.of(name).name == kept
 
 
 @pytest.mark.parametrize(

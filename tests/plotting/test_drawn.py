@@ -117,6 +117,17 @@ def test_a_row_with_nan_is_a_gap_and_leaves_the_others() -> None:
     assert pixels(nothing, None, axes=True).shape == (400, 640, 3)
 
 
+def test_a_masked_row_is_a_gap_too() -> None:
+    ohlc, volume = ohlcv(30)
+    masked = {name: np.ma.array(column) for name, column in ohlc.items()}
+    for name in ohlc:
+        masked[name][7] = np.ma.masked
+        ohlc[name][7] = np.nan
+    for axes in (False, True):
+        mine, theirs = (plotting.render_to_array(some, volume, **SIZE, axes=axes) for some in (masked, ohlc))
+        assert mine.tobytes() == theirs.tobytes()
+
+
 @pytest.mark.parametrize("n", [20, 4000])
 @pytest.mark.parametrize("chart_type", ["line", "area"])
 def test_a_gap_breaks_the_line_with_axes_too(chart_type: str, n: int) -> None:
@@ -212,4 +223,13 @@ def test_marks_of_numbers_and_stamps() -> None:
     told = [mark.label for mark in marks]
     assert {"31", "Feb", "12:00"} <= set(told)
     assert min(np.diff([mark.position for mark in marks])) >= 0.85 * 80 / 3 * SLOT_NS
+    for step, label in ((7_000_000, "09:30:00.105"), (130_000, "09:30:00.002"), (3, "09:30:00.000000051")):
+        stamps = 1_704_101_400 * 10**9 + step * np.arange(60)
+        marks = stamp_marks(stamps, Zone.of("UTC"))(0, 60 * SLOT_NS, 600, 70)
+        assert label in [mark.label for mark in marks]
+        long = 70 * len(label) / 8
+        assert min(np.diff([mark.position for mark in marks])) >= 0.85 * long / 10 * SLOT_NS
+    for stamp, label in ((1_704_067_200, "1"), (1_704_101_400, "09:30")):
+        (mark,) = stamp_marks(np.array([stamp * 10**9]), Zone.of("UTC"))(0, SLOT_NS, 600, 70)
+        assert mark.label == label
     assert stamp_marks(np.empty(0, np.int64), Zone.of("UTC"))(0, SLOT_NS, 100, 80) == []

@@ -55,6 +55,22 @@ def test_any_table_gives_the_same_chart(ticks: Ticks) -> None:
     np.testing.assert_array_equal(same, np.asarray(kf_widget.plot(ticks, timeframe="1h")))
 
 
+@pytest.mark.parametrize("name", ["Open time", "Date Time", "ts.event"])
+def test_a_column_of_times_has_any_name_that_bars_know(ticks: Ticks, name: str) -> None:
+    frame = ticks.resample("1h").to_pandas()
+    frame.index.name = None
+    expected = np.asarray(kf_widget.plot(frame))
+    column = frame.rename_axis(name).reset_index()
+    np.testing.assert_array_equal(np.asarray(kf_widget.plot(column)), expected)
+
+
+def test_a_store_is_its_ticks(ticks: Ticks, tmp_path: Path) -> None:
+    kf_widget.ingest(ticks, tmp_path / "store")
+    with kf_widget.open_ticks(tmp_path / "store") as store:
+        image = np.asarray(kf_widget.plot(store, timeframe="1h"))
+    np.testing.assert_array_equal(image, np.asarray(kf_widget.plot(ticks, timeframe="1h")))
+
+
 def test_bars_without_times_are_numbered() -> None:
     close = 100 + np.sin(np.arange(50))
     table = {"o": close, "h": close + 1, "l": close - 1, "c": close + 0.5, "v": np.ones(50)}

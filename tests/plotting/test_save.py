@@ -297,6 +297,9 @@ def test_only_images_are_saved() -> None:
         save_chart(np.zeros((3, 3)), io.BytesIO(), format="png")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one pixel"):
         save_chart(Image.new("RGB", (0, 5)), io.BytesIO(), format="png")
+    for mode in ("I", "I;16", "F"):  # conversion would cut their values off
+        with pytest.raises(ValueError, match=f"8 bits a channel, got mode '{mode}'"):
+            save_chart(Image.new(mode, (4, 5)), io.BytesIO(), format="png")
 
 
 def test_an_untouched_image_is_not_searched_for_colours(monkeypatch: pytest.MonkeyPatch) -> None:

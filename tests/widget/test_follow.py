@@ -56,6 +56,16 @@ def grow(browser: Browser, source: GrowingTicks, rows: int) -> None:
     browser.run()
 
 
+def test_without_a_browser_the_right_edge_keeps_the_newest_row(source: GrowingTicks) -> None:
+    conductor = Browser(Subject.of(source.snapshot())).conductor
+    conductor.look_at(at_end(Window(0, HOUR), conductor.subject.axis))
+    ahead = conductor.window.stop - conductor.subject.axis.stop
+    for rows in (1, 60, 700):
+        source.append(rows)
+        conductor.grow(source.snapshot())
+        assert abs(conductor.window.stop - conductor.subject.axis.stop - ahead) <= 1
+
+
 def test_the_window_goes_with_the_newest_data(browser: Browser, source: GrowingTicks) -> None:
     conductor = browser.conductor
     before, epoch, shown = conductor.window, conductor.epoch, browser.frames()[-1]
