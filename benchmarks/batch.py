@@ -192,7 +192,8 @@ def write_only(data: list[bytes], paths: list[str], workers: int) -> None:
     """Write files with nothing else done, as a batch writes them."""
 
     def work(start: int, stop: int) -> None:
-        write_all("batch", paths[start:stop], data[start:stop])
+        failures = write_all("batch", paths[start:stop], data[start:stop])
+        assert not failures, failures
 
     over_lanes(work, len(data), 64, workers)
 

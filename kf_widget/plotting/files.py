@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import io
@@ -22,12 +23,13 @@ __all__ = ["FORMATS", "NAME", "format_for", "is_name", "write_all", "write_file"
 
 FORMATS = ("webp", "png", "jpeg", "svg", "svgz")
 _SUFFIXES = {".webp": "webp", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".svg": "svg", ".svgz": "svgz"}
-NAME = "a name for a file, with no NUL and no lone surrogate"
+NAME = "a name for a file, with no NUL and in characters that the file system's encoding has"
 """What `is_name` asks for, in words."""
 
 _count = itertools.count()
 _NAMELESS: int = getattr(os, "O_TMPFILE", 0)
 _OPEN_FILES = "/proc/self/fd/"
+_LONGEST_NAME = 255  # bytes
 
 
 def format_for(what: str, target: Any, format: Any) -> str:
@@ -70,8 +72,10 @@ def is_name(path: str) -> bool:
         return False
 
 
-def write_whole(what: str, path: str, data: bytes) -> None:
+def write_whole(what: str, path: str | bytes, data: bytes) -> None:
     """Write a file that gets its name once it is whole, in place of what had the name before."""
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
     if not is_name(path):
         raise ValueError(f"{what}: output_path must be {NAME}, got {path!r}. Choose another name.")
     # No Path here: three of them would cost as much as encoding a small chart.
@@ -89,25 +93,28 @@ def write_whole(what: str, path: str, data: bytes) -> None:
             os.close(handle)
         os.replace(beside, path)  # noqa: PTH105
     except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(beside).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _refused(what, path, error) from None
         raise
 
 
-def write_all(what: str, paths: Sequence[str], files: Sequence[bytes]) -> dict[int, KfError]:
+def write_all(what: str, paths: Sequence[str], files: Sequence[bytes]) -> dict[int, Exception]:
     """Write many files, each as `write_whole` does; what was wrong with some, by place.
 
     They are written without Python's lock where the system can: two threads, each with files of its own,
     then need not wait for each other.
+
+    paths : names that files can have, as `is_name` says; as many as files
     """
-    failures = {}
+    failures: dict[int, Exception] = {}
     place = 0
-    written = _writer(paths, files)
+    written = _writer(paths, files) if _NAMELESS and len(files) > 1 else lambda place: place
     while (place := written(place)) < len(files):
         try:
             write_whole(what, paths[place], files[place])
-        except KfError as error:
+        except (KfError, OSError) as error:
             failures[place] = error
         place += 1
     return failures
@@ -115,9 +122,8 @@ def write_all(what: str, paths: Sequence[str], files: Sequence[bytes]) -> dict[i
 
 def _writer(paths: Sequence[str], files: Sequence[bytes]) -> Callable[[int], int]:
     """What writes new files from a place on, and gives the place of the first that it leaves to others."""
-    if not _NAMELESS:
-        return lambda place: place
     names = [os.fsencode(path) + b"\0" for path in paths]
+    assert len(names) == len(files)
     text = np.frombuffer(bytearray().join(names), np.uint8)
     data = np.frombuffer(b"".join(files), np.uint8)
     link = np.zeros(len(_OPEN_FILES) + 20, np.uint8)
@@ -145,7 +151,9 @@ def _calls() -> list[int]:
 def _beside(path: str) -> str:
     """A name in the same folder that no other writer uses."""
     folder, name = os.path.split(path)
-    return f"{folder}{os.sep if folder else ''}.{name[:200]}.{os.getpid()}-{next(_count)}.part"
+    ending = f".{os.getpid()}-{next(_count)}.part"
+    kept = os.fsencode(name)[: _LONGEST_NAME - 1 - len(ending)].decode(errors="ignore")
+    return f"{folder}{os.sep if folder else ''}.{kept}{ending}"
 
 
 def _written_nameless(path: str, data: bytes) -> bool:
@@ -173,7 +181,8 @@ def _written_nameless(path: str, data: bytes) -> bool:
             try:
                 os.replace(beside, path)  # noqa: PTH105
             except BaseException:
-                Path(beside).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    Path(beside).unlink(missing_ok=True)
                 raise
     except OSError:
         return False

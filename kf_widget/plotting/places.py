@@ -38,7 +38,7 @@ def list_paths(what: str, output_paths: Iterable[Any], n: int) -> list[Any]:
 class Places:
     """Checked paths of a batch and the records of their folders.
 
-    All of this is done before the first chart, on one thread, so a path costs about a microsecond.
+    All of this is done before the first chart, on one thread, so a path costs one to three microseconds.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Places:
     """
 
     def __init__(self, what: str, given: list[Any], usual: str, resume: bool) -> None:
-        self.paths = [os.fspath(path) for path in given]
+        self.paths = [path if isinstance(path, str) else os.fsdecode(path) for path in given]
         if not is_name("".join(self.paths)):
             position = next(k for k, path in enumerate(self.paths) if not is_name(path))
             raise ValueError(
@@ -128,7 +128,7 @@ class Places:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The folder of a path and the name in it, as `os.path.split` in a third of its time."""
+    """The folder of a path, slashes and all, and the name in it; a third of the time of `os.path.split`."""
     if os.altsep or os.sep != "/":
         return os.path.split(path)
     name = path.rpartition("/")[2]

@@ -15,11 +15,13 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme
 from kf_widget.frame.svg import encode_svg, encode_svgz
 from kf_widget.history.bars import Bars
+from kf_widget.history.checks import check_sorted
 from kf_widget.history.names import BAR_ROLES, plain
 from kf_widget.history.names import resolve as resolve_names
 from kf_widget.history.protocol import History
 from kf_widget.history.resample import resample
-from kf_widget.history.tables import open_table
+from kf_widget.history.stamps import stamps_to_ns
+from kf_widget.history.tables import Table, open_table
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -177,20 +179,27 @@ class _Plot:
 
 
 def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
-    history = _history(df, wanted.tz)
+    history = _history(df, wanted)
     if history is None:
+        table = open_table("plot", df)
+        timed = _is_timed(table)
         if wanted.timeframe is not None:
             raise ValueError(
                 "plot: timeframe must be None for bars without times, got "
                 f"{wanted.timeframe!r}. Add a column of times."
             )
-        table = open_table("plot", df)
-        roles = resolve_names("plot", _UNTIMED, list(table.names), {})
+        names = BAR_ROLES if timed else _UNTIMED
+        roles = resolve_names("plot", names, list(table.names), {}, time_index=table.time_index)
         found = table.select(list(roles.values()))
-        ohlcv = {role: found[name].values for role, name in roles.items()}
+        ohlcv: dict[str, Any] = {role: found[name].values for role, name in roles.items()}
+        zone_name = wanted.tz
+        if timed:
+            name = roles["time"]
+            ohlcv["time"], zone_name = stamps_to_ns("plot", name, found[name], wanted.tz)
+            check_sorted("plot", name, ohlcv["time"], table.sort)
         volume = ohlcv.get("volume") if wanted.volume else None
         return scene_of_table(
-            ohlcv, volume, look, wanted.title, wanted.box_size, wanted.reversal, wanted.tz, "plot"
+            ohlcv, volume, look, wanted.title, wanted.box_size, wanted.reversal, zone_name, "plot"
         )
     zone = Zone.of(wanted.tz or history.tz)
     if wanted.type in PATH_TYPES:
@@ -209,8 +218,8 @@ def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
     return scene_of(shape, look, zone, wanted.title, "plot")
 
 
-def _history(df: Any, tz: str | None) -> History | None:
-    """The table as bars or ticks; None for bars without times."""
+def _history(df: Any, wanted: _Wanted) -> History | None:
+    """The table as bars or ticks; None for bars without times, or of which some are missing."""
     if isinstance(df, History):
         return df
     if hasattr(df, "snapshot"):  # a TickStore
@@ -218,12 +227,28 @@ def _history(df: Any, tz: str | None) -> History | None:
         return snapshot
     table = open_table("plot", df)
     seen = set(map(plain, table.names))
-    there = {role for role, names in BAR_ROLES.items() if not seen.isdisjoint(map(plain, names))}
-    if not there >= {"open", "high", "low", "close"}:
-        return Ticks(df, tz=tz)
-    if table.time_index is None and "time" not in there:
+    if not all(_is_in(seen, role) for role in ("open", "high", "low", "close")):
+        return Ticks(df, tz=wanted.tz)
+    if not _is_timed(table) or (wanted.timeframe is None and _has_gaps(table)):
         return None
-    return Bars(df, tz=tz)
+    return Bars(df, tz=wanted.tz)
+
+
+def _is_in(seen: set[str], role: str) -> bool:
+    return not seen.isdisjoint(map(plain, BAR_ROLES[role]))
+
+
+def _is_timed(table: Table) -> bool:
+    return table.time_index is not None or _is_in(set(map(plain, table.names)), "time")
+
+
+def _has_gaps(table: Table) -> bool:
+    """Whether a price or volume of the bars is NaN, which stands for a row that is missing."""
+    roles = resolve_names("plot", _UNTIMED, list(table.names), {})
+    columns = (column.values for column in table.select(list(roles.values())).values())
+    return any(
+        values is not None and values.dtype.kind == "f" and np.isnan(values).any() for values in columns
+    )
 
 
 def _timeframe(subject: Subject, width: int) -> str:

@@ -7,11 +7,13 @@ import functools
 import hashlib
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
+from kf_widget.errors import KfWarning
 from kf_widget.jit import sources_of
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look
@@ -84,11 +86,21 @@ class Record:
         if not made:
             return
         self.entries.update(made)
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            os.write(handle, self._lines(made))
-        finally:
-            os.close(handle)
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                lines = self._lines(made)
+                if os.write(handle, lines) < len(lines):
+                    os.write(handle, b"\n")  # the next line must not continue one cut off
+            finally:
+                os.close(handle)
+        except OSError as error:
+            warnings.warn(
+                f"render_charts_parallel: cannot write {self.path!r}: {error.strerror}. A batch that goes on "
+                "from here makes charts again that are there.",
+                KfWarning,
+                stacklevel=2,
+            )
 
     @staticmethod
     def _lines(entries: dict[str, tuple[str, str]]) -> bytes:

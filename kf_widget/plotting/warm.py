@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 import time
@@ -44,8 +45,9 @@ def warm_plotting(report: Callable[[str], None] | None = None) -> float:
             render_batch(charts, **size)
             render_batch(charts, axes=True, **size)
             render_charts_parallel(charts, progress=False, **size)
-    with tempfile.TemporaryDirectory() as folder:
-        render_charts_parallel(datasets, [f"{folder}/{k}.webp" for k in range(2)], progress=False, **size)
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as folder:  # there may be no place
+        paths = [f"{folder}/{k}.webp" for k in range(8)]  # two to a piece
+        render_charts_parallel(datasets * 4, paths, 1, progress=False, **size)
     seconds = time.perf_counter() - began
     if report is not None:
         report(f"  plotting: {seconds:.1f} s")

@@ -18,6 +18,8 @@ from kf_widget.history.gpu_stream import Calls, Landing, Sending
 
 N = 50_001
 CUTS = [(start, min(start + 20_000, N)) for start in range(0, N, 20_000)]
+MANY_CUTS = [(start, start + 64) for start in range(0, N - 64, 64)]
+"""Many more than there are slots, so that senders wait for one."""
 
 
 class Memory(bytearray):
@@ -175,7 +177,7 @@ def test_rows_arrive_whole_and_in_order(n_pinned: int) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_sender_ahead_of_the_others_does_not_hold_them_up() -> None:
-    cuts = [(start, start + 64) for start in range(0, N - 64, 64)]  # many more than there are slots
+    cuts = MANY_CUTS
     hosts = columns()
     link = Link()
     for (start, stop), there in zip(
@@ -186,19 +188,24 @@ def test_a_sender_ahead_of_the_others_does_not_hold_them_up() -> None:
     assert feeders() == 0
 
 
-def test_a_caller_may_leave_early() -> None:
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("cuts", [CUTS, MANY_CUTS])
+def test_a_caller_may_leave_early(cuts: list[tuple[int, int]]) -> None:
     link = Link()
-    arrived = Sending(FakeCupy(link), link.calls()).chunks(device(), columns(), CUTS)
+    arrived = Sending(FakeCupy(link), link.calls()).chunks(device(), columns(), cuts)
     next(arrived)
+    time.sleep(0.05)  # until the others wait for a slot
     arrived.close()
     assert feeders() == 0
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("cuts", [CUTS, MANY_CUTS])
 @pytest.mark.parametrize("fails_at", [0, 40, 100])
-def test_a_failed_copy_is_told(fails_at: int) -> None:
+def test_a_failed_copy_is_told(fails_at: int, cuts: list[tuple[int, int]]) -> None:
     link = Link(fails_at)
     with pytest.raises(KfError, match=r"CUDA error 719"):
-        list(Sending(FakeCupy(link), link.calls()).chunks(device(), columns(), CUTS))
+        list(Sending(FakeCupy(link), link.calls()).chunks(device(), columns(), cuts))
     assert feeders() == 0
 
 

@@ -119,18 +119,31 @@ def test_more_files_than_may_be_open_at_once(tmp_path: Path) -> None:
     assert len(names_in(tmp_path)) == 100
 
 
-def test_high_numbers_of_open_files(tmp_path: Path) -> None:
-    held = [os.open(tmp_path, os.O_RDONLY) for _ in range(120)]  # the next have two digits, then three
-    try:
-        for k in (0, 30, 60, 119):
-            data = some(3)
-            paths = [str(tmp_path / f"{k}-{i}") for i in range(3)]
-            assert write_all("test", paths, data) == {}
-            assert [Path(path).read_bytes() for path in paths] == data
-            os.close(held.pop())
-    finally:
-        for handle in held:
-            os.close(handle)
+def test_any_bytes_of_a_name_can_be_written_again(tmp_path: Path) -> None:
+    names = ["\u20ac" * 85, "x" * 255, "a" + "\u20ac" * 84, "\udcff" * 255]
+    paths = [str(tmp_path / name) for name in names]
+    for _ in range(2):
+        data = some(4)
+        assert write_all("test", paths, data) == {}
+        assert [Path(path).read_bytes() for path in paths] == data
+    assert names_in(tmp_path) == set(names)
+
+
+def test_any_error_of_the_system_stays_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any, **more: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    paths = [str(tmp_path / f"{k}.webp") for k in range(3)]
+    Path(paths[1]).write_bytes(b"the old one")
+    data = some(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        patch.setattr(os, "link", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        failures = write_all("test", paths, data)
+    assert 1 in failures
+    assert all(f"cannot write {paths[k]!r}: Operation not permitted" in str(failures[k]) for k in failures)
+    assert Path(paths[1]).read_bytes() == b"the old one"
 
 
 def refuse_the_shorter_way() -> list[int]:
@@ -153,7 +166,10 @@ kept: list[Any] = []
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool) -> None:
+@pytest.mark.parametrize("n_open", [0, 120])
+def test_new_files_need_no_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool, n_open: int
+) -> None:
     if not files._NAMELESS:
         pytest.skip("the way of systems without such files")
     try:
@@ -165,5 +181,10 @@ def test_new_files_need_no_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         calls = refuse_the_shorter_way()
         monkeypatch.setattr(files, "_calls", lambda: calls)
     data = some(100)
-    assert write_all("test", [str(tmp_path / str(k)) for k in range(100)], data) == {}
+    held = [os.open(tmp_path, os.O_RDONLY) for _ in range(n_open)]  # of the next the number has three digits
+    try:
+        assert write_all("test", [str(tmp_path / str(k)) for k in range(100)], data) == {}
+    finally:
+        for handle in held:
+            os.close(handle)
     assert [(tmp_path / str(k)).read_bytes() for k in range(100)] == data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import warnings
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -16,8 +17,16 @@ from PIL import Image
 
 import kf_widget.plotting.pieces as pieces
 from kf_widget.errors import KfError, KfWarning
-from kf_widget.plotting import ChartError, render_charts_parallel, render_to_array, rolling_windows
-from kf_widget.plotting.record import RECORD
+from kf_widget.plotting import (
+    ChartError,
+    render_charts_parallel,
+    render_ohlcv_chart,
+    render_to_array,
+    rolling_windows,
+    save_chart,
+)
+from kf_widget.plotting.look import look_of
+from kf_widget.plotting.record import RECORD, made_from, manner
 from tests.plotting.charts import bars, dataset, decoded
 
 SMALL = {"width": 60, "height": 40}
@@ -225,6 +234,58 @@ def test_charts_with_axes_and_vectors_are_kept_too(tmp_path: Path, suffix: str, 
     assert all(now != then for now, then in zip(inodes(), second, strict=True))
 
 
+@pytest.mark.parametrize("speed", ["fast", "balanced"])
+def test_a_record_keeps_what_is_good_of_a_batch_with_failures(tmp_path: Path, speed: str) -> None:
+    charts = bad_ones()
+    paths = [tmp_path / f"{k}.webp" for k in range(len(charts))]
+    paths[5].mkdir()
+    paths[25].mkdir()
+    results = render_charts_parallel(charts, paths, speed=speed, on_error="return", num_workers=1, **SMALL)
+    failed = {k for k, result in enumerate(results) if isinstance(result, ChartError)}
+    assert failed == {*BAD, 5, 25}
+    assert all(paths[k].name in str(results[k]) for k in (5, 25))
+    record = [json.loads(line)["file"] for line in (tmp_path / RECORD).read_text().splitlines()]
+    assert sorted(record) == sorted(paths[k].name for k in range(len(charts)) if k not in failed)
+    paths[5].rmdir()
+    paths[25].rmdir()
+    before = stamps(tmp_path)
+    render_charts_parallel(charts, paths, speed=speed, on_error="return", **SMALL)
+    after = stamps(tmp_path)
+    assert {name for name in after if before.get(name) != after[name]} == {"5.webp", "25.webp"}
+
+
+def test_a_record_that_cannot_be_written_costs_only_itself(tmp_path: Path) -> None:
+    charts = datasets(4)
+    paths = [tmp_path / f"{k}.webp" for k in range(4)]
+    render_charts_parallel(charts, paths, **SMALL)
+    (tmp_path / RECORD).unlink()
+    (tmp_path / RECORD).symlink_to(tmp_path / "nowhere" / "x")
+    with pytest.warns(KfWarning, match=r"cannot write .*kf-batch\.jsonl.*makes charts again"):
+        assert render_charts_parallel(charts, paths, **SMALL) == paths
+    check(paths, charts)
+
+
+def test_where_a_column_ends_is_part_of_what_a_file_is_made_from() -> None:
+    how = manner(look_of(), "webp", "fast", {})
+    cuts = ([b"ab", b"c"], [b"a", b"bc"], [b"abc"], [b"abc", b""], [b"", b"abc"])
+    assert len({made_from(some, how) for some in cuts}) == len(cuts)
+
+
+def test_paths_of_any_kind(tmp_path: Path) -> None:
+    class Bytes(os.PathLike[bytes]):
+        def __init__(self, path: Path) -> None:
+            self.path = os.fsencode(path)
+
+        def __fspath__(self) -> bytes:
+            return self.path
+
+    paths: list[Any] = [Bytes(tmp_path / "a.webp"), str(tmp_path / "b.webp"), tmp_path / "c.webp"]
+    for _ in range(2):
+        render_charts_parallel(datasets(3), paths, resume=False, **SMALL)
+        save_chart(render_ohlcv_chart(**dataset(20), **SMALL), Bytes(tmp_path / "d.webp"), format="webp")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.webp", "b.webp", "c.webp", "d.webp"]
+
+
 def test_a_record_holds_any_name(tmp_path: Path) -> None:
     names = ['a "b".webp', "a\\b.webp", "a\nb.webp", "\u20ac.webp", "{}.webp"]
     paths = [tmp_path / name for name in names]
@@ -300,7 +361,7 @@ def test_a_long_batch_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> 
         ({"output_paths": ["a.webp", 3]}, TypeError, "got int at 1"),
         ({"output_paths": ["a.webp", RECORD]}, ValueError, "own record"),
         ({"output_paths": ["a.webp", "b\0.webp"]}, ValueError, r"no NUL .* at 1\. Choose"),
-        ({"output_paths": ["a.webp", "b\ud800.webp"]}, ValueError, r"no lone surrogate, got 'b\\ud800"),
+        ({"output_paths": ["a.webp", "b\ud800.webp"]}, ValueError, r"encoding has, got 'b\\ud800"),
         ({"output_paths": ["a.webp", f"x/../{RECORD}/."]}, ValueError, "own record"),
         ({"output_paths": ["a.webp", "x/../a.webp"]}, ValueError, "must differ, got 'x/../a.webp' at 0"),
         ({"output_paths": [".a.webp", "x/../.a.webp"]}, ValueError, "must differ, got 'x/../.a.webp' at 0"),

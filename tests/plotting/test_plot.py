@@ -64,6 +64,21 @@ def test_a_column_of_times_has_any_name_that_bars_know(ticks: Ticks, name: str) 
     np.testing.assert_array_equal(np.asarray(kf_widget.plot(column)), expected)
 
 
+def test_a_row_with_nan_is_a_gap_with_times_too(ticks: Ticks) -> None:
+    frame = ticks.resample("4h").to_pandas().iloc[:40]
+    whole = np.asarray(kf_widget.plot(frame, width=800, height=400))
+    frame.loc[frame.index[20], ["open", "high", "low", "close", "volume"]] = np.nan
+    gap = np.asarray(kf_widget.plot(frame, width=800, height=400))
+    differs = np.flatnonzero((whole != gap).any(axis=(0, 2)))
+    assert differs.size
+    assert whole.shape == gap.shape
+    assert differs[-1] - differs[0] <= 2 * 800 / 40  # but for that bar all is as it was, labels too
+    with pytest.raises(ValueError, match="must be finite, got nan at row 20"):
+        kf_widget.plot(frame, timeframe="1D")
+    with pytest.raises(ValueError, match="time order"):
+        kf_widget.plot(frame[::-1])
+
+
 def test_a_store_is_its_ticks(ticks: Ticks, tmp_path: Path) -> None:
     kf_widget.ingest(ticks, tmp_path / "store")
     with kf_widget.open_ticks(tmp_path / "store") as store:
