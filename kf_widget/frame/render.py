@@ -42,6 +42,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._pixels: npt.NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self._subject: Subject | None = None  # itself: another may be where it was
         self._kept: tuple[object, ...] | None = None
         self._picture: Picture | None = None
         self._palette: Palette | None = None
@@ -50,13 +51,14 @@ class Renderer:
         self, subject: Subject, viewport: Viewport, style: Style
     ) -> tuple[Picture, npt.NDArray[np.uint8], Palette]:
         """Picture, its indices uint8 (height, width) valid until the next call, and their palette."""
-        wanted = (id(subject), len(subject.history), viewport, style)
-        if self._kept == wanted and self._picture is not None and self._palette is not None:
+        wanted = (len(subject.history), viewport, style)
+        same = subject is self._subject and self._kept == wanted
+        if same and self._picture is not None and self._palette is not None:
             return self._picture, self._view(self._picture), self._palette
         self._kept = None
         picture = compose(subject, viewport, style, measure)
         palette = rasterize(picture.scene, self._view(picture))
-        self._kept, self._picture, self._palette = wanted, picture, palette
+        self._subject, self._kept, self._picture, self._palette = subject, wanted, picture, palette
         return picture, self._view(picture), palette
 
     def render(self, subject: Subject, viewport: Viewport, style: Style, theme: Theme) -> Frame:

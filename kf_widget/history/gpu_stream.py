@@ -180,9 +180,9 @@ class Sending:
             threading.Thread(target=feed, args=(sender,), name="kf_widget-send", daemon=True)
             for sender in self._senders[:n_senders]
         ]
-        for feeder in feeders:
-            feeder.start()
         try:
+            for feeder in feeders:
+                feeder.start()
             for at, (start, stop) in enumerate(cuts):
                 event = ready.get()
                 if isinstance(event, BaseException):
@@ -199,7 +199,8 @@ class Sending:
                 stopped = True
                 turn.notify_all()
             for feeder in feeders:
-                feeder.join()
+                if feeder.ident is not None:
+                    feeder.join()
             self._stream.synchronize()
 
 

@@ -64,8 +64,11 @@ class QueuedFiles(Files):
         super().close()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            job = self._jobs.get()
             try:
+                if job is None:
+                    return
                 if self._failure is None:
                     job()
             except BaseException as failure:

@@ -31,7 +31,7 @@ from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 from kf_widget.widget.cells import adopt, current_cell
 from kf_widget.widget.conductor import Conductor
-from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of, write_whole
+from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of
 from kf_widget.widget.follow import Follower
 from kf_widget.widget.source import as_history, growing
 from kf_widget.widget.stats import summary
@@ -390,9 +390,11 @@ class Chart(anywidget.AnyWidget):
             timeframe stay as they are on screen.
         scale : device pixels per CSS pixel.
         """
+        from kf_widget.plotting.files import write_whole
+
         target = Path(path)
         data = self._encoded(format_of(target), width, height, scale)
-        write_whole(target, data)
+        write_whole("export", str(target), data)
         return target
 
     def _encoded(self, format: str, width: int | None, height: int | None, scale: float) -> bytes:

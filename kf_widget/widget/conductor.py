@@ -351,9 +351,13 @@ class Conductor:
 
     def _try_later(self, seconds: float) -> None:
         if self._retry is None or not self._retry.is_alive():
-            self._retry = threading.Timer(seconds + 0.01, self.request)
+            self._retry = threading.Timer(seconds + 0.01, self._try_now)
             self._retry.daemon = True
             self._retry.start()
+
+    def _try_now(self) -> None:
+        self._retry = None  # so that another can be set before this thread has ended
+        self.request()
 
     def _await_encoder(self) -> None:
         """Send the views a last frame when the encoder is compiled, so that they stop saying otherwise."""

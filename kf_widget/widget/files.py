@@ -1,10 +1,8 @@
-"""The current view as the bytes of a file, and files written whole or not at all."""
+"""The current view as the bytes of a file."""
 
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 from kf_widget.chart.compose import Picture, Style, compose
@@ -12,13 +10,12 @@ from kf_widget.chart.subject import Subject
 from kf_widget.chart.table import visible_table
 from kf_widget.chart.theme import Theme
 from kf_widget.chart.view import Viewport
-from kf_widget.errors import KfError
 from kf_widget.frame.image import encode_image
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.svg import encode_svg, encode_svgz
 from kf_widget.raster import measure
 
-__all__ = ["EXPORT_FORMATS", "export_bytes", "format_of", "write_whole"]
+__all__ = ["EXPORT_FORMATS", "export_bytes", "format_of"]
 
 EXPORT_FORMATS = {
     "webp": "image/webp",
@@ -67,23 +64,3 @@ def export_bytes(
         return renderer.render(subject, viewport, style, theme).webp
     _, indices, palette = renderer.draw(subject, viewport, style)
     return encode_image(indices, palette.colours(theme.colours()), format)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: beside its place, then moved there."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except OSError as error:
-        raise KfError(f"export: cannot write into {path.parent}: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise KfError(f"export: cannot write {path}: {error.strerror}.") from None
-        raise

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -135,3 +136,12 @@ def test_a_frame_too_large_is_drawn_at_a_lower_ratio() -> None:
     assert max(indices.shape) <= 16_383
     assert indices.size <= 25_000_000
     assert picture.layout.ratio < 1
+
+
+def test_a_picture_is_kept_for_its_subject_not_for_its_address() -> None:
+    renderer, viewport = Renderer(), Viewport(SUBJECT.axis.start, SUBJECT.axis.stop, None, 300, 200, 1.0)
+    mine = Subject(SUBJECT.history, SUBJECT.axis, SUBJECT.zone)
+    renderer.draw(mine, viewport, Style())
+    alive = weakref.ref(mine)
+    del mine
+    assert alive() is not None

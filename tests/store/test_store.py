@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from kf_widget import Chart
 from kf_widget.errors import KfError
 from kf_widget.history.index import RangeIndex
 from kf_widget.history.ticks import Ticks
+from kf_widget.sources.batch import Batch, Schema
 from kf_widget.store.ingest import ingest
+from kf_widget.store.queued import QueuedFiles
 from kf_widget.store.store import TickStore, open_ticks
 
 N = 600_001
@@ -422,3 +425,41 @@ def test_a_chart_of_a_store_is_that_of_its_ticks(whole: Path) -> None:
             assert ours.render(640, 360) == theirs.render(640, 360)
         ours.close()
         theirs.close()
+
+
+@pytest.mark.timeout(60)
+def test_files_written_beside_are_closed_as_often_as_one_likes(tmp_path: Path) -> None:
+    files = QueuedFiles(tmp_path)
+    files.write("a", 0, b"123")
+    files.drain()
+    for _ in range(3):
+        files.close()
+    assert (tmp_path / "a").read_bytes() == b"123"
+
+
+class Failing:
+    """Two batches of rows, before the second of which the source may be lost."""
+
+    schema, n_rows, fingerprint, dropped = Schema(None, False, "UTC"), 2000, "abc", {}
+
+    def __init__(self, fails: bool) -> None:
+        self.fails = fails
+
+    def batches(self, skip_rows: int = 0) -> Iterator[Batch]:
+        time_ns = np.arange(self.n_rows) * 10**9
+        for start in range(skip_rows, self.n_rows, 1000):
+            if start and self.fails:
+                raise OSError("gone")
+            yield Batch(time_ns[start : start + 1000], np.ones(1000), None, None)
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupted_ingest_whose_rows_were_damaged_says_so(tmp_path: Path) -> None:
+    with pytest.raises(KfError, match="run it again to go on"):
+        ingest(Failing(True), tmp_path / "store", progress=False)
+    column = next((tmp_path / "store").glob("price*"))
+    data = bytearray(column.read_bytes())
+    data[100] ^= 1
+    column.write_bytes(data)
+    with pytest.raises(KfError, match=r"store"):
+        ingest(Failing(False), tmp_path / "store", progress=False)

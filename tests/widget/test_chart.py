@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,19 @@ def test_export_says_what_it_knows_and_leaves_nothing_half_written(chart: Chart,
     with pytest.raises(ValueError, match=r"width must be 1 to 16,383"):
         chart.export(tmp_path / "chart.png", width=0x10000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_leaves_the_mask_of_the_process_alone(
+    chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.delattr(os, "umask")  # it is all threads': two that set it for a moment leave it open
+            path = chart.export(tmp_path / "chart.png")
+        assert path.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize(

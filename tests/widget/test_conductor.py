@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -261,3 +262,19 @@ class _NoTimer:
 
     def is_alive(self) -> bool:
         return True
+
+
+def test_a_frame_put_off_twice_is_asked_for_twice(subject: Subject) -> None:
+    conductor, asked = Browser(subject).conductor, threading.Semaphore(0)
+
+    def request() -> None:
+        asked.release()
+        conductor._try_later(0.0)  # the slots are still taken; this thread has not ended
+
+    conductor.request = request  # type: ignore[method-assign]
+    conductor._try_later(0.0)
+    try:
+        assert all(asked.acquire(timeout=10) for _ in range(3))
+    finally:
+        conductor.request = lambda: None  # type: ignore[method-assign]
+        conductor.close()
