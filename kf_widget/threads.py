@@ -6,6 +6,7 @@ threads left and would wait for ever; the child therefore starts with none.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -88,7 +89,9 @@ def spread(work: Callable[[int, int], R], pieces: list[tuple[int, int]]) -> list
                 number, piece = todo.pop()
             results[number] = work(*piece)
 
-    helpers: list[Future[None]] = [pool().submit(drain) for _ in range(min(thread_count(), len(pieces)) - 1)]
+    helpers: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending: no thread begins any more
+        helpers += (pool().submit(drain) for _ in range(min(thread_count(), len(pieces)) - 1))
     try:
         drain()
     finally:

@@ -168,7 +168,8 @@ def _rasterise(font: FreeTypeFont, character: str) -> tuple[npt.NDArray[np.uint8
 
 ATLAS = Atlas()
 """The process's atlas."""
-os.register_at_fork(after_in_child=ATLAS.renew_lock)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=ATLAS.renew_lock)
 
 
 def measure(

@@ -191,11 +191,16 @@ def _fill(root: Path, stream: TickStream, reducer: Reducer, progress: bool) -> N
             " again to go on."
         ) from error
     finally:
-        commits.close()
-        files.drop()
-        with contextlib.suppress(KfError):  # a full disk gets back what was not committed
-            writer.undo()
-        writer.close()
+        with contextlib.ExitStack() as ending:  # each is done, though Ctrl-C leaves the one before
+            ending.callback(writer.close)
+            ending.callback(_undo, writer)
+            ending.callback(files.drop)
+            ending.callback(commits.close)
+
+
+def _undo(writer: Writer) -> None:
+    with contextlib.suppress(KfError):  # a full disk gets back what was not committed
+        writer.undo()
 
 
 class _Commits:

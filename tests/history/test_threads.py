@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from kf_widget import threads
@@ -41,3 +44,16 @@ def test_tasks_of_the_pool_may_spread_their_work() -> None:
 
     done = [pool().submit(outer, number) for number in range(64)]
     assert [task.result(timeout=30) for task in done] == [1000 + number for number in range(64)]
+
+
+def test_work_is_done_after_the_last_thread_was_begun() -> None:
+    script = """
+import threading, time
+from kf_widget.threads import spread
+def later():
+    threading.main_thread().join()
+    print(sum(spread(lambda a, b: b - a, [(k, k + 1) for k in range(9)])))
+threading.Thread(target=later).start()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("9", "")
