@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +38,11 @@ _LEAST_ROWS: Final = 1 << 18
 _lock = threading.Lock()
 
 
-def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumns:
+def gpu_columns(history: History, timeframe: Timeframe, zone: Zone, *, quiet: bool = False) -> BarColumns:
     """Bars of a history that lies on the host, by the GPU of this process.
 
     Where the device's memory is short the chunks get smaller, and in the end the CPU does the work; one
-    `KfWarning` says so.
+    `KfWarning` says so, unless the caller says it and wants quiet.
 
     Raises
     ------
@@ -50,7 +50,10 @@ def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
     """
     device = find_device()
     columns, _ = fitted(
-        device, "resample", lambda chunk_rows: stream_columns(device, history, timeframe, zone, chunk_rows)
+        device,
+        "resample",
+        lambda chunk_rows: stream_columns(device, history, timeframe, zone, chunk_rows),
+        quiet=quiet,
     )
     if columns is None:
         from kf_widget.history.resample import cpu_columns
@@ -60,7 +63,7 @@ def gpu_columns(history: History, timeframe: Timeframe, zone: Zone) -> BarColumn
 
 
 def fitted(
-    device: Device, what: str, work: Callable[[int], A], most: int | None = None
+    device: Device, what: str, work: Callable[[int], A], most: int | None = None, *, quiet: bool = False
 ) -> tuple[A | None, int]:
     """What a work on so many rows at a time gives, on half as many until the device's memory holds them.
 
@@ -70,6 +73,7 @@ def fitted(
     ----------
     what : the caller, for the warning.
     most : rows to begin with; by default as many as suit the link.
+    quiet : no warning.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def fitted(
                 chunk_rows //= 2
             if result is None:  # outside the handler, which keeps the failed arrays alive
                 device.give_back()
-    if chunk_rows < most:
+    if chunk_rows < most and not quiet:
         how = (
             "full; the CPU did the work"
             if result is None
@@ -146,7 +150,7 @@ def _stream(
         hosts.append(history.volume)
     pieces: Pieces | None = None
     opened: list[tuple[int, int]] = []
-    landing: deque[Future[None]] = deque()
+    landing: deque[Callable[[], None]] = deque()
     rows_there = device.stream(hosts, cuts)
     n_bars = 0
     try:
@@ -163,14 +167,16 @@ def _stream(
             if chunk.carried and chunk.n_ended:
                 opened.append((chunk.first_bar, int(chunk.edges[0])))
             if len(landing) == _LANDINGS:
-                landing.popleft().result()
+                landing.popleft()()
             targets = (host[chunk.first_bar : n_bars] for host in out[1:])
             pairs = [(host, array[: chunk.n_ended]) for host, array in zip(targets, bars, strict=True)]
-            landing.append(pool().submit(device.fetch, pairs, device.now()))
-        for landed in landing:
-            landed.result()
+            landing.append(_begun(device.fetch, pairs, device.now()))
+        while landing:
+            landing.popleft()()
     finally:
-        wait(landing)
+        while landing:  # nobody writes into the bars any more
+            with contextlib.suppress(Exception):
+                landing.popleft()()
         rows_there.close()
     for bar, row in opened:  # a later chunk knows all of such a bar but its open
         out.open[bar] = history.open[row]
@@ -179,11 +185,20 @@ def _stream(
 
 def _ahead(work: Callable[[A], B], items: list[A]) -> Iterator[B]:
     """Results in order; while one is used, the next is worked out."""
-    waiting = None
+    waiting: Callable[[], B] | None = None
     for item in items:
-        done = None if waiting is None else waiting.result()
-        waiting = pool().submit(work, item)
+        done = None if waiting is None else waiting()
+        waiting = _begun(work, item)
         if done is not None:
             yield done
     if waiting is not None:
-        yield waiting.result()
+        yield waiting()
+
+
+def _begun(work: Callable[..., B], *given: Any) -> Callable[[], B]:
+    """A task of the pool; returns what gives its result, once.
+
+    If nobody has begun it by then, as where all threads of the pool wait for us, the caller does it.
+    """
+    future = pool().submit(work, *given)
+    return lambda: work(*given) if future.cancel() else future.result()

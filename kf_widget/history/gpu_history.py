@@ -144,8 +144,8 @@ class GpuHistory:
             columns = self.columns(timeframe, zone)
         except self._device.out_of_memory:
             self._device.give_back()
-            with warnings.catch_warnings(record=True):  # one warning, whatever it came to
-                columns = gpu_columns(self._history, timeframe, zone)
+            # One warning, whatever it comes to.
+            columns = gpu_columns(self._history, timeframe, zone, quiet=True)
             warnings.warn(
                 "resample: the GPU's memory is short; the history went through it again from the host.",
                 KfWarning,

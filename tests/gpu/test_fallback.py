@@ -14,6 +14,7 @@ from kf_widget.history import gpu, gpu_history
 from kf_widget.history.bars import Bars
 from kf_widget.history.gpu_history import GpuHistory
 from kf_widget.history.ticks import Ticks
+from kf_widget.threads import pool, thread_count
 from tests.gpu.emulator import MISSING, EmulatedDevice
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -104,6 +105,16 @@ def test_a_history_on_the_device_goes_through_it_again(monkeypatch: pytest.Monke
         bars = kept.resample("1m")
     assert len(told) == 1
     assert_same(bars, history.resample("1m", backend="cpu"))
+
+
+@pytest.mark.timeout(120)
+def test_all_threads_of_the_pool_may_resample_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, 1 << 15)
+    history = ticks(100_000)
+    expected = history.resample("1m", backend="gpu")
+    tasks = [pool().submit(history.resample, "1m", backend="gpu") for _ in range(2 * thread_count())]
+    for task in tasks:
+        assert_same(task.result(timeout=60), expected)
 
 
 def test_a_history_too_large_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
