@@ -76,7 +76,7 @@ def fill_by_cluster(
             _write_range, *zip(*cuts, strict=True), root=root, id=manifest.id, schema=manifest.schema,
             open_source=open_source, fingerprint=stream.fingerprint, backend=backend, pure=False,
         ) if cuts else []  # fmt: skip
-        spans = client.gather(write)
+        spans = _gathered(client, write)
         for (_, last_ns), (first_ns, _), (start, _) in zip(spans[:-1], spans[1:], cuts[1:], strict=True):
             if first_ns < last_ns:
                 raise ValueError(
@@ -87,6 +87,15 @@ def fill_by_cluster(
     finally:
         files.close()
         lock.close()
+
+
+def _gathered(client: Any, ranges: list[Any]) -> list[Any]:
+    """Results of all ranges; if one fails the others, which write into the folder, are waited for."""
+    try:
+        return list(client.gather(ranges))
+    except Exception:
+        client.gather(ranges, errors="skip")
+        raise
 
 
 def _cuts(rows: int, wanted: int) -> list[tuple[int, int]]:
