@@ -111,10 +111,11 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     history = joined_for(subject.history, rule, zone, int(edges[0]), int(edges[-1]))
     rows = history.rows(edges)
     bars = history.aggregate(rows)
-    merged = shown_ns(subject, rule) < layout.ns_per_px
+    bar_ns = shown_ns(subject, rule)
+    merged = bar_ns < layout.ns_per_px
     placed = _placed(subject, layout, edges, history.ticks(rows), *bars, str(rule), merged=merged)
     placed.before = _before(history, rows)
-    if 3 * shown_ns(subject, rule) > axis.stop - axis.start:
+    if 3 * bar_ns > axis.stop - axis.start:
         _keep_within(placed, layout, axis)
     if merged:
         placed.rising = _rising_bars(subject, history, rule, placed)

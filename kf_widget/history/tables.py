@@ -130,10 +130,10 @@ def _pandas_column(series: Any) -> Column:
 
 def _zone_name(zone: tzinfo) -> str:
     """IANA name of a time zone, or its offset as "+05:30", whichever library it is of."""
-    import pyarrow as pa
-
     offset = zone.utcoffset(None)
     if offset is None:
+        import pyarrow as pa
+
         return str(pa.lib.tzinfo_to_string(zone))
     minutes = round(offset.total_seconds() / 60)
     return (

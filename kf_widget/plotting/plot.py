@@ -188,7 +188,7 @@ def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
                 "plot: timeframe must be None for bars without times, got "
                 f"{wanted.timeframe!r}. Add a column of times."
             )
-        names = BAR_ROLES if timed else _UNTIMED
+        names = {**_UNTIMED, "time": BAR_ROLES["time"]} if timed else _UNTIMED
         roles = resolve_names("plot", names, list(table.names), {}, time_index=table.time_index)
         found = table.select(list(roles.values()))
         ohlcv: dict[str, Any] = {role: found[name].values for role, name in roles.items()}
