@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import numpy as np
 import xxhash
@@ -61,6 +62,8 @@ def fill_by_cluster(
     KfError : the workers see another source or another folder, or one of them no GPU.
     ValueError : rows that fall in time between ranges.
     """
+    from distributed import Event
+
     lock, files = Lock(root, "ingest"), Files(root)
     try:
         manifest = read_manifest(root, "ingest")
@@ -72,11 +75,13 @@ def fill_by_cluster(
             rows, dropped = client.submit(_count, open_source, pure=False).result()
         _lay_out(files, manifest.schema, rows)
         cuts = _cuts(rows, _RANGES_A_WORKER * max(len(client.scheduler_info()["workers"]), 1))
+        given_up = Event(f"ingest-{uuid4()}", client)  # type: ignore[no-untyped-call]
         write = client.map(
             _write_range, *zip(*cuts, strict=True), root=root, id=manifest.id, schema=manifest.schema,
-            open_source=open_source, fingerprint=stream.fingerprint, backend=backend, pure=False,
+            open_source=open_source, fingerprint=stream.fingerprint, backend=backend, given_up=given_up,
+            pure=False,
         ) if cuts else []  # fmt: skip
-        spans = _gathered(client, write)
+        spans = _gathered(client, write, given_up)
         for (_, last_ns), (first_ns, _), (start, _) in zip(spans[:-1], spans[1:], cuts[1:], strict=True):
             if first_ns < last_ns:
                 raise ValueError(
@@ -89,11 +94,15 @@ def fill_by_cluster(
         lock.close()
 
 
-def _gathered(client: Any, ranges: list[Any]) -> list[Any]:
-    """Results of all ranges; if one fails the others, which write into the folder, are waited for."""
+def _gathered(client: Any, ranges: list[Any], given_up: Any) -> list[Any]:
+    """Results of all ranges; if one fails, or Ctrl-C comes, the others end soon and are waited for.
+
+    They write into the folder, which afterwards is another's.
+    """
     try:
         return list(client.gather(ranges))
-    except Exception:
+    except BaseException:
+        given_up.set()
         client.gather(ranges, errors="skip")
         raise
 
@@ -135,8 +144,13 @@ def _write_range(
     open_source: Callable[[], TickStream],
     fingerprint: str,
     backend: str,
+    given_up: Any,
 ) -> tuple[int, int]:
-    """Write rows ``[start, stop)`` durably; returns the first and the last time."""
+    """Write rows ``[start, stop)`` durably; returns the first and the last time.
+
+    given_up : `distributed.Event`, set once nobody wants them any more
+    """
+    _heed(given_up)
     manifest = read_manifest(root, "ingest")
     if manifest is None or manifest.id != id:
         raise KfError(
@@ -153,6 +167,7 @@ def _write_range(
         rows = RowWriter(files, schema, start, [xxhash.xxh3_64() for _ in tick_columns(schema)], nodes)
         first_ns = last_ns = 0
         for batch in stream.batches(skip_rows=start):
+            _heed(given_up)
             if rows.rows == start:
                 first_ns = int(batch.time_ns[0])
             here = slice(stop - rows.rows)
@@ -170,6 +185,11 @@ def _write_range(
         return first_ns, last_ns
     finally:
         files.close()
+
+
+def _heed(given_up: Any) -> None:
+    if given_up.is_set():
+        raise KfError("ingest: was given up, as another range of rows failed or somebody stopped it.")
 
 
 def _finish(files: Files, manifest: Manifest, rows: int, source: Source, reducer: Reducer) -> Manifest:

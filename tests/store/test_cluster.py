@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +93,37 @@ def test_few_rows(client: Any, tmp_path: Path, n: int) -> None:
 def test_a_worker_that_fails_leaves_nothing(client: Any, tmp_path: Path) -> None:
     with pytest.raises(KfError, match=r"must give 2,200,200 rows, got 2,200,123\. Did its files change"):
         ingest(Generated(N + 77), tmp_path / "s", client=client)
+    assert not (tmp_path / "s").exists()
+
+
+class Slow(Generated):
+    """Ticks in 2,200 batches, each of which takes a moment."""
+
+    def batches(self, skip_rows: int = 0) -> Iterator[Any]:
+        """From a row on."""
+        for batch in Given(make_ticks(N, 21), range(0, N, 1_000)).batches(skip_rows):
+            time.sleep(0.05)
+            yield batch
+
+
+def test_ctrl_c_ends_the_workers_too(client: Any, tmp_path: Path) -> None:
+    """Once the call has ended nobody writes into the folder, which may be another's by then."""
+
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def press() -> None:
+        while not any(client.processing().values()):
+            time.sleep(0.05)
+        time.sleep(1.0)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        ingest(Slow(), tmp_path / "s", client=client)
+    presser.join()
+    assert not any(client.run(lambda dask_worker: dask_worker.state.executing_count).values())
     assert not (tmp_path / "s").exists()
 
 
