@@ -17,6 +17,7 @@ from kf_widget.frame.vp8l_search import Effort
 from kf_widget.frame.vp8l_space import PLACE_BYTES, Space, new_space, room_of
 from kf_widget.frame.vp8l_stream import HEAD, SHORT_TOKENS
 from kf_widget.frame.vp8l_thorough import encode_thorough
+from kf_widget.jit import is_compiled
 
 __all__ = ["EFFORTS", "encode", "vp8l_ready", "warm"]
 
@@ -144,16 +145,8 @@ def vp8l_ready(effort: str = "fast") -> bool:
     run = encode_fast if _EFFORTS[effort] is None else encode_thorough
     if run.signatures:
         return True
-    try:
-        from numba import typeof
-
-        mine = _Workspace()
-        head = (np.zeros((2, 2), np.uint8), mine.colours, 1, mine.pixels)
-        options = _EFFORTS[effort]
-        tail: tuple[Any, ...] = (mine.tokens, mine.work, mine.out)
-        if options is not None:
-            tail = (new_space(2), mine.out, options)
-        key = run._cache._index_key(tuple(map(typeof, head + tail)), run.targetctx.codegen())
-        return key in run._cache._cache_file._load_index()
-    except (AttributeError, OSError):
-        return False
+    mine, options = _Workspace(), _EFFORTS[effort]
+    tail: tuple[Any, ...] = (mine.tokens, mine.work, mine.out)
+    if options is not None:
+        tail = (new_space(2), mine.out, options)
+    return is_compiled(run, np.zeros((2, 2), np.uint8), mine.colours, 1, mine.pixels, *tail)

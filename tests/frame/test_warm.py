@@ -24,7 +24,7 @@ from kf_widget.history.ticks import Ticks
 from kf_widget.jit import cache_root
 
 def compiled():
-    made = cache_root().rglob("*.nbi")
+    made = cache_root().rglob("*.nbc")
     return {f"{path.parent.name.split('-')[0]}.{path.stem.split('-')[0]}" for path in made}
 
 compile_first()
