@@ -59,16 +59,24 @@ class Pass:
         """The path over a history; over one with fewer rows than were passed already, the longer one."""
         with self._lock:
             if self._path is None or self._done < len(history):
-                passed = self._pass(history)
-                if self.kind == "renko":
-                    finished, unfinished = self._bricks(history, *passed)
-                elif self.kind == "pnf":
-                    finished, unfinished = self._columns(history, *passed)
-                else:
-                    finished, unfinished = self._ranges(history, *passed)
-                self._finished = self._finished.and_then(finished)
-                self._path = self._finished.and_then(unfinished).path(history, self.box)
+                before = self._state, self._done, self._finished, self._edge, self._next
+                try:
+                    self._path = self._go_on(history)
+                except BaseException:  # Ctrl-C, or short of memory: the rows were not passed
+                    self._state, self._done, self._finished, self._edge, self._next = before
+                    raise
             return self._path
+
+    def _go_on(self, history: History) -> Path:
+        passed = self._pass(history)
+        if self.kind == "renko":
+            finished, unfinished = self._bricks(history, *passed)
+        elif self.kind == "pnf":
+            finished, unfinished = self._columns(history, *passed)
+        else:
+            finished, unfinished = self._ranges(history, *passed)
+        self._finished = self._finished.and_then(finished)
+        return self._finished.and_then(unfinished).path(history, self.box)
 
     def _pass(self, history: History) -> tuple[Ints, Floats, Floats]:
         """Row, open and close of what the new rows finish."""

@@ -12,13 +12,15 @@ __all__ = ["ahead"]
 T = TypeVar("T")
 
 _END = object()
+_PATIENCE_S = 1.0
 
 
 def ahead(make: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T]:
     """Items of an iterator, at most `depth` of them made before they are asked for.
 
     An exception comes out where its item would have. A reader that stops early (`close`, or letting go of it)
-    ends the thread and closes the iterator, wherever it is.
+    ends the thread and closes the iterator, wherever it is; it waits a second for that. An iterator that is
+    longer about its next item (a slow disk, a feed) is closed when that has come.
     """
     items: queue.Queue[Any] = queue.Queue(depth)
     stop = threading.Event()
@@ -60,4 +62,4 @@ def ahead(make: Callable[[], Iterator[T]], depth: int = 2) -> Generator[T]:
             yield cast(T, item)
     finally:
         stop.set()
-        thread.join()
+        thread.join(_PATIENCE_S)

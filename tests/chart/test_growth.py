@@ -151,6 +151,37 @@ def test_only_new_rows_are_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun == [(0, 100), (100, 101), (101, 400), (400, 600)]
 
 
+@pytest.mark.parametrize("kind", ["renko", "pnf", "range"])
+@pytest.mark.parametrize("at", ["_pass", "_split", "_bricks", "path", "and_then"])
+def test_a_pass_that_was_stopped_passes_the_rows_again(
+    monkeypatch: pytest.MonkeyPatch, kind: str, at: str
+) -> None:
+    """Ctrl-C after any step: neither lost bars nor doubled ones later."""
+    ticks = walk(5, 3_000)
+    half = first_rows(ticks, 1_500)
+    path_of(half, kind, 0.5, 3)
+    carry_paths(half, ticks)
+    owner: Any = passes.Pass if hasattr(passes.Pass, at) else passes._Formed
+    step = getattr(owner, at)
+
+    def stopped(*given: Any) -> Any:
+        step(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, at, stopped)
+        try:
+            path_of(ticks, kind, 0.5, 3)
+        except KeyboardInterrupt:
+            pass
+        else:
+            assert (kind == "renko") == (at == "_split")
+    path, whole = path_of(ticks, kind, 0.5, 3), path_of(walk(5, 3_000), kind, 0.5, 3)
+    assert len(path) == len(whole) > 20
+    for column in ("time_ns", "open", "high", "low", "close", "volume", "count"):
+        np.testing.assert_allclose(getattr(path.bars, column), getattr(whole.bars, column), rtol=1e-12)
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 9), cuts=st.lists(st.integers(1, 9000), max_size=4))
 def test_value_bars_of_a_grown_history_equal_those_of_all_its_rows(seed: int, cuts: list[int]) -> None:

@@ -203,6 +203,26 @@ def test_ahead_is_bounded_and_tells_failures() -> None:
         list(ahead(numbers))
 
 
+def test_a_reader_that_fails_need_not_wait_for_a_slow_source() -> None:
+    let_go, closed = threading.Event(), threading.Event()
+
+    def numbers() -> Any:
+        try:
+            yield 1
+            let_go.wait(60)
+            yield 2
+        finally:
+            closed.set()
+
+    items = ahead(numbers)
+    next(items)
+    began = time.monotonic()
+    items.close()
+    assert time.monotonic() - began < 30
+    let_go.set()
+    assert closed.wait(30)
+
+
 def test_symbols(tmp_path: Path) -> None:
     names = np.array(["ES", "NQ", "ES", "CL"])[np.arange(40_000) % 4]
     whole = table(40_000).append_column("ticker", pa.array(names))
