@@ -42,6 +42,7 @@ from kf_widget.plotting import (  # noqa: E402
 )
 from kf_widget.plotting.files import write_all  # noqa: E402
 from kf_widget.plotting.lanes import over_lanes  # noqa: E402
+from kf_widget.plotting.recycled import forget  # noqa: E402
 from kf_widget.threads import thread_count  # noqa: E402
 
 SIZE: dict[str, Any] = {"width": 300, "height": 200}
@@ -75,7 +76,8 @@ def main() -> None:
     ]
     out = render_batch(windows, **SIZE)
     tasks: dict[str, Callable[[int | None], Any]] = {
-        "render_batch, new array": lambda k: render_batch(windows, num_workers=k, **SIZE),
+        "render_batch, new memory": lambda k: render_batch(windows, num_workers=k, **SIZE),
+        "render_batch, memory of the one before": lambda k: render_batch(windows, num_workers=k, **SIZE),
         "render_batch, the same array again": lambda k: render_batch(windows, num_workers=k, out=out, **SIZE),
         "render_charts_parallel, WebP bytes": lambda k: render_charts_parallel(
             charts, num_workers=k, progress=False, **SIZE
@@ -84,7 +86,8 @@ def main() -> None:
         "machine: a new array of zeros": lambda k: fill(np.empty(out.shape, np.uint8), k),
     }
     for name, task in tasks.items():
-        rows.append({"work": name, **in_turns(task, n, turns)})
+        after = forget if name.endswith("new memory") else None
+        rows.append({"work": name, **in_turns(task, n, turns, after)})
     for name, row in in_files(charts, data, turns, chosen.folder).items():
         rows.append({"work": name, **row})
     results = {
@@ -124,8 +127,10 @@ def rate(work: Callable[[], Any], n: int, turns: int) -> float:
     return statistics.median(rates)
 
 
-def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> dict[str, Any]:
-    """One thread and all, in turns, so that a noisy machine treats both alike."""
+def in_turns(
+    task: Callable[[int | None], Any], n: int, turns: int, after: Callable[[], None] | None = None
+) -> dict[str, Any]:
+    """One thread and all, in turns, so that a noisy machine treats both alike; `after` each is not timed."""
     rates: tuple[list[float], list[float]] = ([], [])
     task(None)
     for _ in range(turns):
@@ -134,6 +139,8 @@ def in_turns(task: Callable[[int | None], Any], n: int, turns: int) -> dict[str,
             made = task(workers)
             taken.append(n / (time.perf_counter() - began))
             del made  # giving a gigabyte back is no part of making it
+            if after is not None:
+                after()
     return compared(*rates)
 
 

@@ -17,6 +17,7 @@ from kf_widget.plotting.easel import easel
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import BARE_TYPES, Look, look_of
 from kf_widget.plotting.picture import picture_of
+from kf_widget.plotting.recycled import recycled
 from kf_widget.plotting.render import draw
 from kf_widget.plotting.windows import Windows
 from kf_widget.raster.rgb import raster_rgb
@@ -70,8 +71,9 @@ def render_batch(
     windows : `rolling_windows` of a history; or datasets as `render_ohlcv_charts` takes them; or an array
         (n, bars, 4 or 5) of open, high, low, close and perhaps volume.
     width, height : px.
-    out : uint8 (n, height, width, channels), C-contiguous, overwritten and returned; made when not given.
-        Writing into the same array again saves the system's clearing of new memory.
+    out : uint8 (n, height, width, channels), C-contiguous, overwritten and returned; made when not given,
+        in the memory of the last one that was let go of, as the system takes as long to clear new memory as
+        the charts take to draw. One such block stays, for the system to take back when it runs short.
     num_workers : threads; all cores by default.
     **render : the other arguments of `render_ohlcv_chart`.
 
@@ -92,7 +94,7 @@ def render_batch(
     n = len(charts)
     shape = (n, look.height, look.width, look.channels)
     if out is None:
-        out = np.empty(shape, np.uint8)
+        out = recycled(shape)
     elif (
         not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.carray
     ):

@@ -1,0 +1,137 @@
+"""Memory of arrays that were let go of: never one that somebody still looks at."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from kf_widget.plotting import recycled as module
+from kf_widget.plotting import render_batch, rolling_windows
+from kf_widget.plotting.recycled import forget, recycled
+from tests.plotting.charts import bars
+
+SHAPE = (40, 200, 300, 4)
+pytestmark = pytest.mark.skipif(not module._FREE, reason="this system takes no memory back from a process")
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def place(array: npt.NDArray[np.uint8]) -> int:
+    return int(array.ctypes.data)
+
+
+def test_the_next_array_lies_where_the_last_did() -> None:
+    first = recycled(SHAPE)
+    first[:] = 7
+    where = place(first)
+    del first
+    second = recycled((39, *SHAPE[1:]))
+    assert place(second) == where
+    assert second.flags.carray
+    assert second.dtype == np.uint8
+    assert second.shape == (39, *SHAPE[1:])
+
+
+def test_a_view_keeps_its_memory() -> None:
+    first = recycled(SHAPE)
+    first[:] = 7
+    views = [first[3:5].reshape(-1)[::2], memoryview(first), first.view(np.uint32), np.asarray(first).T]
+    where = place(first)
+    del first
+    while views:
+        other = recycled(SHAPE)
+        other[:] = 9
+        assert place(other) != where
+        assert np.asarray(views[-1]).view(np.uint8).reshape(-1)[0] == 7
+        views.pop()
+        gc.collect()
+        del other
+
+
+def test_much_larger_blocks_and_small_arrays_are_not_taken() -> None:
+    large = recycled(SHAPE)
+    where = place(large)
+    del large
+    assert place(recycled((19, *SHAPE[1:]))) != where
+    small = recycled((1, 10, 10, 4))
+    assert small.flags.owndata
+    assert recycled((0, 10, 10, 4)).shape == (0, 10, 10, 4)
+
+
+def test_one_block_is_kept() -> None:
+    arrays = [recycled(SHAPE) for _ in range(3)]
+    places = {place(array) for array in arrays}
+    arrays.clear()
+    assert len(module._kept) == 1
+    again = [recycled(SHAPE) for _ in range(2)]
+    assert place(again[0]) in places
+    assert not module._kept
+
+
+def test_too_much_is_said_as_numpy_says_it() -> None:
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        recycled((1 << 40, 200, 300, 4))
+
+
+def test_batches_that_reuse_memory_equal_the_first() -> None:
+    ohlc, volume = bars(169)
+    windows = rolling_windows(ohlc, 50, volume=volume)
+    whole = render_batch(windows).copy()
+    for first in (0, 20, 40):
+        part = render_batch(windows[first : first + 60])
+        assert np.array_equal(part, whole[first : first + 60])
+        del part
+
+
+def test_threads_never_share_a_block() -> None:
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for turn in range(150):
+            array = recycled((18, 200, 300, 4))
+            mark = (number + 16 * turn) % 251
+            array[:, :, 0] = mark
+            if not (array[:, :, 0] == mark).all():
+                wrong.append(number)
+            del array
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not wrong
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+def test_a_forked_child_leaves_its_parents_pixels_alone() -> None:
+    array = recycled(SHAPE)
+    array[:] = 7
+
+    def work() -> None:
+        nonlocal array
+        del array
+        recycled(SHAPE)[:] = 9
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert (array == 7).all()
