@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = ["instant_ns", "instant_text", "span_ns"]
 
+_FIRST, _LAST = -(2**63) + 1, 2**63 - 1
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ISO = re.compile(
     r"^\s*(\d{4})(?:-(\d\d)(?:-(\d\d))?)?"
@@ -46,15 +47,32 @@ def instant_ns(when: Any, tz: str = "UTC", argument: str = "when") -> int:
         numpy.datetime64, pandas.Timestamp, or int UTC nanoseconds.
     tz : IANA zone that texts and datetimes without an offset are read in.
     argument : name for the error message.
+
+    Raises
+    ------
+    TypeError, ValueError : it is no time, or none that 64 bits of nanoseconds can say.
     """
+    ns = _any_ns(when, tz, argument)
+    if not _FIRST <= ns <= _LAST:
+        raise ValueError(
+            f"instant: {argument} must lie between {instant_text(_FIRST)[:10]} and "
+            f"{instant_text(_LAST)[:10]}, got {str(when)!r}. Give a time of the history."
+        )
+    return ns
+
+
+def _any_ns(when: Any, tz: str, argument: str) -> int:
     if isinstance(when, bool):
         pass
     elif isinstance(when, int | np.integer):
         return int(when)
+    elif isinstance(when, np.datetime64 | dt.datetime) and when != when:
+        raise ValueError(f"instant: {argument} must be a time, got NaT. Give a date or a time.")
     elif isinstance(when, np.datetime64):
-        if np.isnat(when):
-            raise ValueError(f"instant: {argument} must be a time, got NaT. Give a date or a time.")
-        return int(when.astype("datetime64[ns]").astype(np.int64))
+        seconds = when.astype("datetime64[s]")  # nanoseconds of any year would wrap around
+        return int(seconds.astype(np.int64)) * 10**9 + int(
+            (when - seconds).astype("timedelta64[ns]").astype(int)
+        )
     elif isinstance(when, str):
         if match := _ISO.match(when):
             return _text_ns(match, when, tz, argument)

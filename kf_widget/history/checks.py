@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = [
     "check_finite",
     "check_sizes",
     "check_sorted",
+    "checked_path",
     "first_bad_bar",
     "first_not_finite",
     "first_not_size",
@@ -185,3 +188,11 @@ def check_bars(
             f"{what}: column {names[wrong]!r} must hold low <= open, close <= high, got open {o}, high {h}, "
             f"low {lo}, close {c} at row {row}. Are columns swapped? high=... and low=... name them."
         )
+
+
+def checked_path(what: str, name: str, path: Any) -> Path:
+    """An argument that must be a path, with its "~" put in; TypeError otherwise."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        got = "an empty one" if path == "" else type(path).__name__
+        raise TypeError(f"{what}: {name} must be a path, got {got}.")
+    return Path(path).expanduser()

@@ -142,6 +142,10 @@ def _joined(what: str, names: list[str], parts: list[tuple[Path, tuple[Any, ...]
 
 def _files(what: str, paths: Paths) -> list[Path]:
     """The files that paths and patterns mean, each once."""
+    if paths is None or isinstance(paths, bytes) or not isinstance(paths, Iterable | os.PathLike):
+        raise TypeError(
+            f"{what}: paths must be a path, a pattern or a list of them, got {type(paths).__name__}."
+        )
     asked = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not asked:
         raise ValueError(f"{what}: paths must name at least one file, got an empty list.")

@@ -80,7 +80,12 @@ def open_table(what: str, obj: Any) -> Table:
     if not isinstance(obj, str | bytes | Sequence):
         import narwhals as nw
 
-        frame = nw.from_native(obj, pass_through=True)
+        frame = nw.from_native(obj, pass_through=True, allow_series=True)
+        if isinstance(frame, nw.Series):
+            raise TypeError(
+                f"{what}: obj must have columns of times and prices, got a Series. "
+                "Make it a dataframe: series.to_frame('price')."
+            )
         if isinstance(frame, nw.DataFrame | nw.LazyFrame):
             return _narwhals_table(frame)
         if hasattr(obj, "__arrow_c_stream__"):

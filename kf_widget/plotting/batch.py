@@ -183,7 +183,7 @@ def dataset_of(what: str, dataset: Any) -> tuple[Any, Any]:
         return dataset["ohlc"], dataset.get("volume")
     got = ", ".join(map(str, dataset)) if isinstance(dataset, dict) else type(dataset).__name__
     raise (TypeError if not isinstance(dataset, dict) else ValueError)(
-        f'{what}: must be a mapping with "ohlc" and perhaps "volume", got {got or "an empty one"}.'
+        f'{what}: a dataset must be a mapping with "ohlc" and perhaps "volume", got {got or "an empty one"}.'
     )
 
 
@@ -194,7 +194,7 @@ def joined(
 
     Parameters
     ----------
-    failures : where given, takes what is wrong with a dataset, by position; else it is raised.
+    failures : where given, takes what is wrong with a dataset, by position; else it is raised and names it.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def joined(
         return [(charts[start:stop], list(range(start, stop)))] if stop > start else []
     groups: dict[bool, tuple[list[Columns], list[int]]] = {}
     for position in range(start, stop):
-        name = f"{what}: dataset {position}"
+        name = f"{what}: dataset {position}" if failures is None else what
         try:
             columns = columns_of(*dataset_of(name, charts[position]), name)
         except (TypeError, ValueError) as error:

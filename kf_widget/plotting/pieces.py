@@ -72,7 +72,7 @@ def run_piece(piece: Piece) -> Result:
         how = manner(look, piece.format, piece.speed, piece.options)
         for place, dataset in enumerate(piece.datasets):
             try:
-                ohlc, volume = dataset_of(f"{_WHAT}: dataset", dataset)
+                ohlc, volume = dataset_of(_WHAT, dataset)
                 source = ""
                 if piece.paths is not None and piece.known is not None:
                     source = made_from(shown_of(ohlc, volume, look, _WHAT), how)

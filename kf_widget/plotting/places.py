@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kf_widget.errors import KfError
-from kf_widget.plotting.files import NAME, format_for, is_name
+from kf_widget.plotting.files import FORMATS, NAME, format_for, is_name
 from kf_widget.plotting.record import RECORD, Record
 
 __all__ = ["Places", "list_paths", "runs"]
@@ -47,7 +48,8 @@ class Places:
 
     Raises
     ------
-    ValueError : a path is no name that a file can have, two name one file, or one is a batch's own record.
+    ValueError : a path is no name that a file can have or ends like an image of another format, two name one
+        file, or one is a batch's own record.
     KfError : a folder is not there.
     """
 
@@ -96,12 +98,17 @@ class Places:
     def _formats_or(self, what: str, usual: str) -> list[str]:
         seen: dict[str, str] = {}
         formats = []
-        for path, (_, name) in zip(self.paths, self._parts, strict=True):
+        for position, (path, (_, name)) in enumerate(zip(self.paths, self._parts, strict=True)):
             suffix = _suffix(name)
             if suffix not in seen:
                 try:
                     seen[suffix] = format_for(what, path, None)
-                except ValueError:
+                except ValueError as error:
+                    if (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith("image/"):
+                        raise ValueError(
+                            f"{what}: none of output_paths may name a format that is not written, "
+                            f"got {path!r} at {position}. Take one of {', '.join(FORMATS)}."
+                        ) from error
                     seen[suffix] = usual
             formats.append(seen[suffix])
         return formats

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from kf_widget.errors import KfError
+from kf_widget.history.checks import checked_path
 from kf_widget.sources.stream import TickStream
 from kf_widget.store.layout import LOCK, MANIFEST
 from kf_widget.store.manifest import Manifest, Source, read_manifest
@@ -77,7 +78,7 @@ def ingest(
     options = {"tz": tz, "symbol": symbol, "on_bad": on_bad, "sort": sort}
     opened = functools.partial(open_source, source, **names, **options)
     stream = opened()
-    root = Path(store).expanduser().absolute()
+    root = checked_path("ingest", "store", store).absolute()
     made = not root.exists()
     try:
         _prepare(root, stream, resume)

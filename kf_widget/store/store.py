@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.errors import KfError
-from kf_widget.history.checks import check_sizes, iso
+from kf_widget.history.checks import check_sizes, checked_path, iso
 from kf_widget.history.protocol import Floats, Int8s, Ints
 from kf_widget.sources.batch import Batch
 from kf_widget.store.layout import MANIFEST
@@ -63,7 +62,7 @@ class TickStore:
     interval_ns: int = 0
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = checked_path("open_ticks", "path", path).absolute()
         self._lock = threading.RLock()
         self._writer: Writer | None = None
         self._closed = False
@@ -243,7 +242,7 @@ class TickStore:
         """
         from kf_widget.store.export import export
 
-        export(self._snapshot, Path(path), "parquet", progress)
+        export(self._snapshot, checked_path("to_parquet", "path", path), "parquet", progress)
 
     def info(self) -> dict[str, Any]:
         """Rows, span, columns, levels, source and bytes on disk."""

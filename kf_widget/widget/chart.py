@@ -26,6 +26,7 @@ from kf_widget.chart.view import View, Viewport
 from kf_widget.errors import KfError
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.warm import warm_beside
+from kf_widget.history.checks import checked_path
 from kf_widget.history.protocol import Growing, History
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
@@ -392,7 +393,7 @@ class Chart(anywidget.AnyWidget):
         """
         from kf_widget.plotting.files import write_whole
 
-        target = Path(path)
+        target = checked_path("export", "path", path)
         data = self._encoded(format_of(target), width, height, scale)
         write_whole("export", str(target), data)
         return target

@@ -233,6 +233,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         read_ticks(tmp_path / "broken.arrow")
     with pytest.raises(ValueError, match="at least one file"):
         read_ticks([])
+    with pytest.raises(TypeError, match="paths must be a path, a pattern or a list of them, got NoneType"):
+        read_ticks(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="paths must be paths, got DataFrame"):
         read_ticks([pd.DataFrame()])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="use Ticks or read_ticks"):

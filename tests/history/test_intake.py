@@ -608,3 +608,16 @@ def test_prices_of_a_bar_must_fit() -> None:
 def test_ticks_are_not_bars() -> None:
     with pytest.raises(ValueError, match="use Ticks"):
         Bars(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "series", [pd.Series(PRICE, TIME), pl.Series(PRICE), nw.from_native(pl.Series(PRICE), allow_series=True)]
+)
+@pytest.mark.parametrize("kind", [Ticks, Bars])
+def test_a_series_is_no_table(kind: Any, series: Any) -> None:
+    with pytest.raises(TypeError, match=r"got a Series\. Make it a dataframe: series\.to_frame\('price'\)"):
+        kind(series)
+
+
+def test_a_series_in_a_frame_is_one() -> None:
+    assert Ticks(pd.Series(PRICE, TIME).to_frame("price")).close.tolist() == PRICE.tolist()

@@ -128,6 +128,18 @@ def executors() -> list[tuple[str, Any]]:
     return [("threads", lambda: ThreadPoolExecutor(2)), *processes]
 
 
+@pytest.mark.parametrize("chart_type", ["candle", "renko"])
+def test_a_failure_is_told_by_its_position_alone(chart_type: str) -> None:
+    """Not by that in the piece of the batch which drew it."""
+    given: list[Any] = datasets(300)
+    given[270] = 5
+    given[271] = {"ohlc": given[271]["ohlc"] | {"close": [1.0]}}
+    made = render_charts_parallel(given, on_error="return", chart_type=chart_type, progress=False)
+    said = [str(made[position]) for position in (270, 271)]
+    assert said[0].startswith("dataset 270: render_charts_parallel: a dataset must be a mapping")
+    assert said[1].startswith("dataset 271: render_charts_parallel: close must be as long as open")
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.parametrize(("name", "make"), executors(), ids=[name for name, _ in executors()])
 def test_any_executor(name: str, make: Any, tmp_path: Path) -> None:
@@ -366,6 +378,8 @@ def test_a_long_batch_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> 
         ({"output_paths": ["a.webp", "x/../a.webp"]}, ValueError, "must differ, got 'x/../a.webp' at 0"),
         ({"output_paths": [".a.webp", "x/../.a.webp"]}, ValueError, "must differ, got 'x/../.a.webp' at 0"),
         ({"output_paths": ["a", "a/x/.."]}, ValueError, "must differ, got 'a/x/..' at 0"),
+        ({"output_paths": ["a.webp", "b.GIF"]}, ValueError, r"got 'b\.GIF' at 1\. Take one of webp, png"),
+        ({"output_paths": ["a.tiff", "b.webp"]}, ValueError, r"not written, got 'a\.tiff' at 0"),
         ({"output_paths": ["no/a.webp", "no/b.webp"]}, KfError, "it is no folder"),
         ({"num_workers": 0}, ValueError, "num_workers must be a whole number, 1 or more, or None"),
         ({"num_workers": "2"}, TypeError, "num_workers"),

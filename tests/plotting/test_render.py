@@ -399,7 +399,7 @@ def test_wrong_data_says_what_is_wrong() -> None:
         render_ohlcv_chart(pl.DataFrame(ohlc).lazy(), volume)
     with pytest.raises(TypeError, match=r"ohlc must be a mapping or a table .* got str"):
         render_ohlcv_chart("bars.csv", volume)
-    with pytest.raises(TypeError, match=r'dataset 0: must be a mapping with "ohlc".*got tuple'):
+    with pytest.raises(TypeError, match=r'dataset 0: a dataset must be a mapping with "ohlc".*got tuple'):
         render_ohlcv_charts([(ohlc, volume)])
     with pytest.raises(TypeError, match="datasets must be a list"):
         render_ohlcv_charts({"ohlc": ohlc})

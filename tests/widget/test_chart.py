@@ -8,14 +8,17 @@ import os
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 import pytest
 from PIL import Image
 
 from kf_widget import Bars, Chart, KfError, Ticks, View
+from kf_widget.chart.instants import instant_ns, instant_text
 from kf_widget.widget import cells
 
 N = 20_000
@@ -167,6 +170,37 @@ def test_wrong_settings_say_what_is_allowed(chart: Chart, name: str, value: str,
         setattr(chart, name, value)
     with pytest.raises(ValueError, match=message):
         Chart(market(10), **{name: value})
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["2500-01-01", "1500", np.datetime64("2500-01-01"), np.datetime64("1500-01", "M"), 2**63, -(2**63)],
+)
+def test_no_view_of_a_time_that_no_history_has(chart: Chart, when: Any) -> None:
+    before = chart.visible_range
+    with pytest.raises(ValueError, match="when must lie between 1677-09-21 and 2262-04-11, got '"):
+        chart.goto(when)
+    with pytest.raises(ValueError, match="when must be a time, got NaT"):
+        chart.goto(pd.NaT)
+    assert chart.visible_range == before
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["2024-01-08T12:00:00.123456789Z", np.datetime64("2024-01-08T12:00:00.123456789"),
+     pd.Timestamp("2024-01-08T12:00:00.123456789", tz="UTC"), "2024-01-08T06:00:00.123456789"],
+)  # fmt: skip
+def test_the_same_instant_in_other_words(when: Any) -> None:
+    assert instant_text(instant_ns(when, "America/Chicago")) == "2024-01-08T12:00:00.123456789Z"
+
+
+def test_an_export_wants_a_path(chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (None, 5, b"a.png", ""):
+        with pytest.raises(TypeError, match="export: path must be a path, got"):
+            chart.export(path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert chart.export("~/chart.png") == tmp_path / "chart.png"
+    assert (tmp_path / "chart.png").exists()
 
 
 def test_settings_change_the_picture(chart: Chart) -> None:
