@@ -115,15 +115,14 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     merged = bar_ns < layout.ns_per_px
     placed = _placed(subject, layout, edges, history.ticks(rows), *bars, str(rule), merged=merged)
     placed.before = _before(history, rows)
-    if 3 * bar_ns > axis.stop - axis.start:
-        _keep_within(placed, layout, axis)
+    _keep_within(placed, layout, axis)
     if merged:
         placed.rising = _rising_bars(subject, history, rule, placed)
     return placed
 
 
 def _keep_within(columns: Columns, layout: Layout, axis: TimeAxis) -> None:
-    """Draw bars where the data is: of a month of which a week is known the middle lies outside every view."""
+    """Draw the first and the last bar where the data is: a day that has just begun lies beyond most views."""
     first, last = ((end - layout.start) / layout.ns_per_px for end in (axis.start, axis.stop))
     np.clip(columns.x0, first, None, out=columns.x0)
     np.clip(columns.x1, None, max(last, first + 1e-3), out=columns.x1)

@@ -169,6 +169,22 @@ def test_a_bar_is_drawn_where_its_data_is(timeframe: str, days: int) -> None:
     assert columns.count.sum() == days * 24
 
 
+@pytest.mark.parametrize("timeframe", ["1h", "4h", "1D", "1W"])
+@pytest.mark.parametrize("axis", ["trading", "clock"])
+def test_first_and_last_bar_end_with_the_data(timeframe: str, axis: str) -> None:
+    """Else a day that has just begun lies beyond the right edge of a view that ends at the newest trade."""
+    stamps = START + np.arange(14 * 60 + 20, 20 * 24 * 60 + 61) * (DAY // 24 // 60)
+    subject = Subject.of(Ticks.from_columns(stamps, 100.0 + np.arange(stamps.size) % 7), "UTC", axis)
+    layout, columns = shown(subject, subject.axis.start, subject.axis.stop, timeframe, 900)
+    first, last = ((end - layout.start) / layout.ns_per_px for end in (subject.axis.start, subject.axis.stop))
+    assert columns.count.sum() == stamps.size
+    assert columns.x0[0] == pytest.approx(first, abs=1e-6)
+    assert columns.x1[-1] == pytest.approx(last, abs=1e-6)
+    widths = columns.x1 - columns.x0
+    assert np.ptp(widths[1:-1]) < 1e-6
+    assert (widths[[0, -1]] < widths[1] + 1e-6).all()
+
+
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M", "ticks", "10t", "5v"])
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_tiny_histories(rows: int, timeframe: str) -> None:
