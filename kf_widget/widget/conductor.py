@@ -239,6 +239,8 @@ class Conductor:
         try:
             with self._lock:
                 settled = self._take(view, message)
+            if isinstance(message, say.Set):  # calls who observes the chart: they may wait for other threads
+                self._choose(message.name, message.value)
         except ValueError as error:
             self._send({"type": "error", "view": view.name, "message": str(error)}, [])
             view.stale = True
@@ -273,7 +275,6 @@ class Conductor:
                 return True
             case say.Set():
                 self._see(view, message.seq, moving=False)
-                self._choose(message.name, message.value)
             case say.Resize():
                 view.overview_stale |= (
                     message.scrubber != view.size.scrubber or message.ratio != view.size.ratio

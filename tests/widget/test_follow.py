@@ -263,6 +263,27 @@ def test_following_ends_when_told_and_with_the_chart(source: GrowingTicks) -> No
         chart.follow()
 
 
+def test_a_choice_in_the_toolbar_may_end_following(chart: Chart, source: GrowingTicks) -> None:
+    """An observer of it runs while the follower takes rows in: neither waits for the other."""
+    chart.follow(source)
+    took: list[float] = []
+
+    def leave(_: object) -> None:
+        time.sleep(0.2)  # meanwhile the follower finds rows
+        began = time.monotonic()
+        chart.follow(on=False)
+        took.append(time.monotonic() - began)
+
+    chart.observe(leave, "timeframe")
+    conductor = chart._open
+    size = {"width": 400, "height": 300, "ratio": 1, "dark": False, "scrubber": {"width": 400, "height": 40}}
+    conductor.handle({"type": "hello", "view": "v", "protocol": 1, **size})
+    source.append(500)
+    conductor.handle({"type": "set", "view": "v", "seq": 1, "name": "timeframe", "value": "4h"})
+    assert len(took) == 1
+    assert took[0] < 3
+
+
 def test_what_does_not_grow_cannot_be_followed(source: GrowingTicks) -> None:
     chart = Chart(ALL)
     with pytest.raises(
