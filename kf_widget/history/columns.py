@@ -115,7 +115,8 @@ class Columns(ABC):
 
         Parameters
         ----------
-        timeframe : for example "1s", "5m", "4h", "1D", "1W", "1M", "100t".
+        timeframe : for example "1s", "5m", "4h", "1D", "1W", "1M", "100t". Where clocks are set back, the
+            hour that comes twice is one bar of two.
         tz : IANA time zone whose midnights and calendar cut the bars; the history's own by default.
         session : local time at which a trading day begins, as "17:00" (a session that opens at noon or
             later is that of the next date); midnight by default.

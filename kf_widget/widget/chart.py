@@ -364,7 +364,12 @@ class Chart(anywidget.AnyWidget):
         return Renderer().draw(conductor.subject, self._viewport(), conductor.style)[0]
 
     def visible(self) -> pa.Table:
-        """What is on screen as a pyarrow Table: bars, or trades where the chart is zoomed to them."""
+        """What is on screen as a pyarrow Table: bars, or trades where the chart is zoomed to them.
+
+        Where bars are thinner than a pixel, those of one pixel column are one row, as they are one mark on
+        screen: its open, high, low, close, volume and count are those of all of them. `Ticks.resample` gives
+        every bar of a timeframe.
+        """
         return visible_table(self._open.subject, self._picture())
 
     def render(
@@ -382,7 +387,7 @@ class Chart(anywidget.AnyWidget):
         self, path: Any, width: int | None = None, height: int | None = None, scale: float = 1.0
     ) -> Path:
         """Save the current view: .webp, .png, .jpg, .svg, .svgz (the picture), .csv or
-        .parquet (the visible bars).
+        .parquet (what `visible` gives).
 
         Parameters
         ----------
