@@ -24,6 +24,9 @@ __all__ = ["Columns", "visible_columns"]
 _ROW_LIMIT = 4
 """Trades per pixel column up to which they are drawn as they are; beyond it they are merged, bars at once."""
 
+_ABOUT = 1.1
+"""A day of 25 hours, or one longer than is usual for want of more days, is drawn as it is."""
+
 _ROWS_ASKED, _BARS_ASKED = 16, 4
 """How many of a pixel column's bars are asked for their colour: rows lie at hand, bars are searched."""
 
@@ -115,17 +118,28 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     merged = bar_ns < layout.ns_per_px
     placed = _placed(subject, layout, edges, history.ticks(rows), *bars, str(rule), merged=merged)
     placed.before = _before(history, rows)
-    _keep_within(placed, layout, axis)
+    _keep_within(placed, layout, axis, bar_ns)
     if merged:
         placed.rising = _rising_bars(subject, history, rule, placed)
     return placed
 
 
-def _keep_within(columns: Columns, layout: Layout, axis: TimeAxis) -> None:
-    """Draw the first and the last bar where the data is: a day that has just begun lies beyond most views."""
+def _keep_within(columns: Columns, layout: Layout, axis: TimeAxis, bar_ns: float) -> None:
+    """Draw the first bar from where the data begins, and the last one as long as others usually are.
+
+    A day that has begun would else last until midnight, long after its trading; a month of which a week is
+    known has its middle outside every view, and ends with the data.
+    """
+    if not len(columns):
+        return
     first, last = ((end - layout.start) / layout.ns_per_px for end in (axis.start, axis.stop))
-    np.clip(columns.x0, first, None, out=columns.x0)
-    np.clip(columns.x1, None, max(last, first + 1e-3), out=columns.x1)
+    columns.x0[0] = max(columns.x0[0], first)
+    usual = bar_ns / layout.ns_per_px
+    if 3 * bar_ns < axis.stop - axis.start:
+        if columns.x1[-1] - columns.x0[-1] < _ABOUT * usual:
+            return
+        last = max(last, columns.x0[-1] + usual)
+    columns.x1[-1] = max(min(columns.x1[-1], last), columns.x0[-1] + 1e-3)
 
 
 def _before(history: Joined, rows: Ints) -> float:

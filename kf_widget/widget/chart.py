@@ -36,7 +36,7 @@ from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of
 from kf_widget.widget.follow import Follower
 from kf_widget.widget.source import as_history, growing
 from kf_widget.widget.stats import summary
-from kf_widget.widget.window import Window, at_end
+from kf_widget.widget.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -266,9 +266,11 @@ class Chart(anywidget.AnyWidget):
                 raise ValueError(f"Chart: view must have stop after start, got {start!r} to {stop!r}.")
         axis = conductor.subject.axis
         first, last = int(axis.to_axis(start_ns)), int(axis.to_axis(stop_ns))
-        conductor.look_at(Window(first, max(last, first + 1), price))
+        window = Window(first, max(last, first + 1), price)
+        conductor.look_at(window)
         if timeframe is not None and self._picture().timeframe != timeframe:
-            self.timeframe = timeframe
+            self.timeframe = timeframe  # which may make room for a wider last bar
+            conductor.look_at(window)
         self._keep_range()
 
     def goto(self, when: Any) -> None:
@@ -319,7 +321,7 @@ class Chart(anywidget.AnyWidget):
         self._unfollow()
         self._source = source
         if not conductor.shows_newest:
-            conductor.look_at(at_end(conductor.window, conductor.subject.axis))
+            conductor.to_end()
         self._follower = Follower(source, conductor)
         self._follower.look()
         self._follower.start()

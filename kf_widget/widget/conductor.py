@@ -14,12 +14,14 @@ from typing import Any
 from kf_widget.chart.compose import Style
 from kf_widget.chart.path import PATH_TYPES, carry_paths
 from kf_widget.chart.readout import read_out
+from kf_widget.chart.resolution import TICKS, resolve, shown_ns
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme, theme_named
 from kf_widget.chart.view import Viewport
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.webp import vp8l_ready
 from kf_widget.history.protocol import History
+from kf_widget.history.timeframe import Timeframe
 from kf_widget.widget import protocol as say
 from kf_widget.widget.scheduler import Job, submit
 from kf_widget.widget.views import SETTLED_OVERSCAN, View
@@ -30,6 +32,8 @@ __all__ = ["Conductor"]
 SLOW_S = 1.0
 """What need not follow each appended row, or costs more than a frame, follows this often."""
 _ANCHORS = 24
+_USUAL_CSS = 1000
+"""Width of a chart that nobody looks at yet."""
 _HISTORY = 4096
 _log = logging.getLogger("kf_widget")
 
@@ -65,13 +69,14 @@ class Conductor:
         self.style = style
         self.theme = theme
         self.time_axis = "trading"
+        self.views: dict[str, View] = {}
         self.window = fitted(subject.axis)
+        self.window = fitted(subject.axis, self._bar_ns())
         self._edge: int | None = None
         self._touch(subject.axis.stop)
         self._grown = self._slid = False
         self._slow_at = 0.0
         self.epoch = 0
-        self.views: dict[str, View] = {}
         self.status = ""
         self._send = send
         self._choose = choose
@@ -101,10 +106,24 @@ class Conductor:
     def fit(self) -> None:
         """Show the whole history."""
         with self._lock:
-            self.window = fitted(self.subject.axis)
-            self._touch(self.subject.axis.stop)
-            self._changed()
+            self._go("fit")
         self.request()
+
+    def to_end(self) -> None:
+        """Show the newest data, as much as is shown now."""
+        with self._lock:
+            self._go("end")
+        self.request()
+
+    def _bar_ns(self) -> float:
+        """Length on the axis of the bars in the window; 0 where they are not of time, or all have ended."""
+        width = max((view.size.width for view in self.views.values() if view.visible), default=_USUAL_CSS)
+        style, window, subject = self.style, self.window, self.subject
+        timeframe = resolve(subject, style.timeframe, window.start, window.stop, width)
+        if timeframe == TICKS or style.chart_type in PATH_TYPES:
+            return 0.0
+        rule = Timeframe.parse(timeframe)
+        return shown_ns(subject, rule) if rule.by_time else 0.0
 
     def restyle(self, **changes: Any) -> None:
         """Change fields of the style, or `theme`."""
@@ -114,6 +133,10 @@ class Conductor:
                 view.overview_stale |= theme != self.theme
             self.theme = theme
             self.style = replace(self.style, **changes)
+            if "timeframe" in changes and self.shows_newest:
+                stop = at_end(self.window, self.subject.axis, self._bar_ns()).stop
+                if stop > self.window.stop:  # the last bar may be wider now
+                    self.window = clamped(replace(self.window, stop=stop), self.subject.axis)
             self._changed()
         self.request()
 
@@ -314,14 +337,15 @@ class Conductor:
 
     def _go(self, where: str) -> None:
         axis = self.subject.axis
-        whole = fitted(axis)
         span = self.window.stop - self.window.start
         if where == "fit":
-            self.window = whole
+            self.window = fitted(axis)
+            self.window = fitted(axis, self._bar_ns())
         elif where == "start":
-            self.window = clamped(Window(whole.start, whole.start + span, self.window.price), axis)
+            start = int(axis.start)
+            self.window = clamped(Window(start, start + span, self.window.price), axis)
         else:
-            self.window = clamped(at_end(self.window, axis), axis)
+            self.window = clamped(at_end(self.window, axis, self._bar_ns()), axis)
         self._touch(axis.stop)
         self._changed()
 

@@ -16,6 +16,8 @@ MIN_SPAN_NS = 100_000
 _KEPT = 0.1
 """Share of the window that must overlap the history, so that nobody gets lost."""
 _RIGHT_MARGIN = 0.03
+_MOST_ROOM = 0.34
+"""Share of the window at most that stays free for a bar that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,19 @@ class Anchor:
         return float(10 ** min(max(scaled, -300.0), 300.0)) if self.log else scaled
 
 
-def fitted(axis: TimeAxis) -> Window:
-    """The whole history, with a little room at the right."""
+def fitted(axis: TimeAxis, bar_ns: float = 0.0) -> Window:
+    """The whole history, with a little room at the right, and for a bar that has just begun."""
     start, stop = int(axis.start), int(axis.stop)
     span = max(stop - start, MIN_SPAN_NS)
-    return Window(start, start + math.ceil(span * (1 + _RIGHT_MARGIN)))
+    room = max(span * _RIGHT_MARGIN, min(bar_ns, span * _MOST_ROOM))
+    return Window(start, start + span + math.ceil(room))
 
 
-def at_end(window: Window, axis: TimeAxis) -> Window:
-    """A window as wide, with the newest data at its right edge and the same little room beside it."""
+def at_end(window: Window, axis: TimeAxis, bar_ns: float = 0.0) -> Window:
+    """A window as wide, with the newest data at its right edge and as much room beside it as in `fitted`."""
     span = window.stop - window.start
-    stop = int(axis.stop) + math.ceil(span * (_RIGHT_MARGIN / (1 + _RIGHT_MARGIN)))
+    room = max(span * (_RIGHT_MARGIN / (1 + _RIGHT_MARGIN)), min(bar_ns, span * _MOST_ROOM))
+    stop = int(axis.stop) + math.ceil(room)
     return replace(window, start=stop - span, stop=stop)
 
 

@@ -169,20 +169,32 @@ def test_a_bar_is_drawn_where_its_data_is(timeframe: str, days: int) -> None:
     assert columns.count.sum() == days * 24
 
 
-@pytest.mark.parametrize("timeframe", ["1h", "4h", "1D", "1W"])
+@pytest.mark.parametrize("timeframe", ["1h", "4h", "1D", "4D"])
 @pytest.mark.parametrize("axis", ["trading", "clock"])
-def test_first_and_last_bar_end_with_the_data(timeframe: str, axis: str) -> None:
-    """Else a day that has just begun lies beyond the right edge of a view that ends at the newest trade."""
+def test_the_first_bar_begins_with_the_data_and_the_last_is_as_wide_as_others(
+    timeframe: str, axis: str
+) -> None:
     stamps = START + np.arange(14 * 60 + 20, 20 * 24 * 60 + 61) * (DAY // 24 // 60)
     subject = Subject.of(Ticks.from_columns(stamps, 100.0 + np.arange(stamps.size) % 7), "UTC", axis)
-    layout, columns = shown(subject, subject.axis.start, subject.axis.stop, timeframe, 900)
-    first, last = ((end - layout.start) / layout.ns_per_px for end in (subject.axis.start, subject.axis.stop))
+    layout, columns = shown(subject, subject.axis.start, subject.axis.stop + DAY, timeframe, 900)
+    first = (subject.axis.start - layout.start) / layout.ns_per_px
+    widths = columns.x1 - columns.x0
     assert columns.count.sum() == stamps.size
     assert columns.x0[0] == pytest.approx(first, abs=1e-6)
-    assert columns.x1[-1] == pytest.approx(last, abs=1e-6)
-    widths = columns.x1 - columns.x0
-    assert np.ptp(widths[1:-1]) < 1e-6
-    assert (widths[[0, -1]] < widths[1] + 1e-6).all()
+    assert widths[0] < widths[1]
+    assert np.ptp(widths[1:]) < 1e-6
+
+
+def test_a_last_day_is_as_wide_as_its_hours_of_trading() -> None:
+    """Its slot lasts until midnight; the others end, on the axis, with the close."""
+    hours = np.concatenate([np.arange(14 * 60, 20 * 60) + day * 24 * 60 for day in range(12)])
+    for until in (hours.size, hours.size - 200):
+        stamps = START + hours[:until] * (DAY // 24 // 60)
+        subject = Subject.of(Ticks.from_columns(stamps, 100.0 + np.arange(until) % 7), "UTC")
+        _, columns = shown(subject, subject.axis.start, subject.axis.stop + DAY, "1D", 900)
+        widths = columns.x1 - columns.x0
+        assert len(columns) == 12
+        assert np.ptp(widths) < 0.03 * widths[1]
 
 
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M", "ticks", "10t", "5v"])

@@ -172,6 +172,14 @@ def test_wrong_settings_say_what_is_allowed(chart: Chart, name: str, value: str,
         Chart(market(10), **{name: value})
 
 
+def test_a_view_with_a_timeframe_is_kept_to_the_nanosecond(chart: Chart) -> None:
+    """Though a choice of the timeframe alone would make room for a wider last bar."""
+    last = int(chart.history.time_ns[-1])
+    wanted = View(instant_text(last - 10**13), instant_text(last + 10**9), None, "1h")
+    chart.view = wanted
+    assert chart.view == wanted
+
+
 @pytest.mark.parametrize(
     "when",
     ["2500-01-01", "1500", np.datetime64("2500-01-01"), np.datetime64("1500-01", "M"), 2**63, -(2**63)],

@@ -11,8 +11,11 @@ import pytest
 
 from kf_widget.chart.compose import Style
 from kf_widget.chart.subject import Subject
+from kf_widget.chart.view import Viewport
+from kf_widget.frame.render import Renderer
 from kf_widget.history.ticks import Ticks
 from kf_widget.widget.conductor import Conductor
+from kf_widget.widget.window import Window
 
 N = 5000
 
@@ -32,7 +35,12 @@ class Browser:
         self.sent: list[tuple[dict[str, Any], Sequence[bytes]]] = []
         self.work: list[Callable[[], None]] = []
         self.conductor = Conductor(
-            subject, Style(), "auto", lambda c, b: self.sent.append((c, b)), start=self.work.append, **options
+            subject,
+            options.pop("style", Style()),
+            "auto",
+            lambda c, b: self.sent.append((c, b)),
+            start=self.work.append,
+            **options,
         )
         self.seq = 0
 
@@ -278,3 +286,28 @@ def test_a_frame_put_off_twice_is_asked_for_twice(subject: Subject) -> None:
     finally:
         conductor.request = lambda: None  # type: ignore[method-assign]
         conductor.close()
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "30m", "1h"])
+@pytest.mark.parametrize("way", ["at first", "fit", "end", "choice"])
+def test_a_bar_that_has_begun_is_all_in_view(timeframe: str, way: str) -> None:
+    """Begun a second before the newest trade; drawn over all of its slot, it ends long after that."""
+    hour = 3600 * 10**9
+    stamps = 1_700_006_400 * 10**9 // hour * hour + np.arange(5 * 3600 + 1) * 10**9
+    subject = Subject.of(Ticks.from_columns(stamps, 100 + np.arange(stamps.size) % 7 * 0.25))
+    browser = Browser(subject, style=Style(timeframe=timeframe if way != "choice" else "ticks"))
+    conductor = browser.conductor
+    if way != "at first":
+        conductor.look_at(Window(int(subject.axis.start) - hour, int(subject.axis.stop)))
+    if way == "choice":
+        conductor.restyle(timeframe=timeframe)
+    elif way != "at first":
+        browser.hello()
+        browser.say("go", seq=1, where=way)
+    viewport = Viewport(conductor.window.start, conductor.window.stop, None, 1000, 400)
+    picture = Renderer().draw(subject, viewport, conductor.style)[0]
+    right = picture.layout.window[1]
+    assert picture.columns.start_ns[-1] == stamps[-1]
+    assert picture.columns.x1[-1] <= right + 1
+    if way != "choice":
+        assert right - picture.columns.x1[-1] < 0.35 * (right - picture.layout.window[0])
