@@ -2,7 +2,7 @@
 
 import type { HeldFrame, Shown } from "./canvas";
 import { element, setText } from "./dom";
-import { barTime, formatPrice } from "./format";
+import { barTime, formatPrice, stepped } from "./format";
 import { inside, type Css, type Px, type Span } from "./geometry";
 import type { ScreenLayout } from "./layout";
 import { fractionToPrice } from "./pricescale";
@@ -20,10 +20,6 @@ export interface Cursor {
   readonly row: number;
   /** Null below the price pane. */
   readonly price: number | null;
-}
-
-function stepped(price: number, step: number | undefined): number {
-  return step !== undefined && step > 0 ? Math.round(price / step) * step : price;
 }
 
 /** What lies under a point of the canvas; null outside the panes. */
@@ -45,12 +41,15 @@ export function cursorAt(
   const visible: Span<Px> = [left + shown.x[0] * width, left + shown.x[1] * width];
   const row = barAt(readout, picture, overlapping(readout, visible));
   const middle = row < 0 ? x : ((centre(readout, row) - left) / width - shown.x[0]) / perPx;
+  // Where less than two steps are on screen the axis marks finer prices, and so does the pointer.
+  const { step = 0, top, bottom } = message.price;
+  const grid = step > 0.5 * (top - bottom) ? undefined : step;
   const fraction = shown.y[0] + (y / screen.plot[3]) * (shown.y[1] - shown.y[0]);
   return {
     x: middle,
     y,
     row,
-    price: onPlot ? stepped(fractionToPrice(message.price, fraction), message.price.step) : null,
+    price: onPlot ? stepped(fractionToPrice(message.price, fraction), grid) : null,
   };
 }
 

@@ -3,18 +3,25 @@
 import type { TimeFormat } from "./protocol";
 import type { Readout } from "./readout";
 
-/** Digits that a float64 can vouch for. */
+/** Digits after which a float64 says nothing more. */
 const MAX_DIGITS = 15;
+/** Digits before the point that are written out, as on the price axis. */
+const MAX_PLAIN = 16;
 const MINUS = "\u2212";
 
 export function formatPrice(price: number, decimals: number): string {
   if (!Number.isFinite(price)) return "";
   const whole = Math.abs(price) < 1 ? 1 : Math.floor(Math.log10(Math.abs(price))) + 1;
   const text =
-    whole > MAX_DIGITS
+    whole > MAX_PLAIN
       ? price.toPrecision(6)
       : price.toFixed(Math.max(0, Math.min(decimals, MAX_DIGITS - whole)));
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", MINUS);
+}
+
+/** The multiple of a price step that is nearest. */
+export function stepped(price: number, step: number | undefined): number {
+  return step !== undefined && step > 0 ? Math.round(price / step) * step : price;
 }
 
 const VOLUME_UNITS: readonly (readonly [number, string])[] = [

@@ -2,7 +2,7 @@
 
 import type { HeldFrame, Shown } from "./canvas";
 import { element, setText } from "./dom";
-import { barTime, formatChange, formatPrice, formatVolume } from "./format";
+import { barTime, formatChange, formatPrice, formatVolume, stepped } from "./format";
 import { overlapping } from "./readout";
 
 /** The last bar that is visible, or -1. */
@@ -48,20 +48,23 @@ export class Legend {
       this.#change.hidden = true;
       return;
     }
-    const price = (column: Float32Array, at = row) => column[at]! + readout.base;
-    const { decimals } = message.price;
+    const { decimals, step } = message.price;
+    // Averages are no multiples of a step; other prices are, and lose what float32 added.
+    const grid = message.chart_type === "heikin_ashi" ? undefined : step;
+    const price = (column: Float32Array, at = row) => stepped(column[at]! + readout.base, grid);
+    const volume = message.bars.volume === false ? "" : formatVolume(readout.volume[row]!);
     const close = price(readout.close);
     const before = row > 0 ? price(readout.close, row - 1) : price(readout.open);
     const rising = readout.ticks ? close >= before : close >= price(readout.open);
     this.element.dataset.direction = rising ? "up" : "down";
     const texts: Record<string, string> = readout.ticks
-      ? { Price: formatPrice(close, decimals), Size: formatVolume(readout.volume[row]!) }
+      ? { Price: formatPrice(close, decimals), Size: volume }
       : {
           O: formatPrice(price(readout.open), decimals),
           H: formatPrice(price(readout.high), decimals),
           L: formatPrice(price(readout.low), decimals),
           C: formatPrice(close, decimals),
-          Vol: formatVolume(readout.volume[row]!),
+          Vol: volume,
         };
     for (const [name, item] of this.#items) {
       const text = texts[name] ?? "";

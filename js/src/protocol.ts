@@ -82,6 +82,8 @@ export type TimeFormat = "day" | "minute" | "second" | "ms" | "ns";
 
 export interface BarsTable {
   readonly kind: "bars" | "ticks";
+  /** Whether the history has sizes. */
+  readonly volume?: boolean;
   readonly n: number;
   readonly base: number;
   readonly columns: readonly string[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { formatChange, formatPrice, formatTime, formatVolume } from "../src/format";
+import { formatChange, formatPrice, formatTime, formatVolume, stepped } from "../src/format";
 
 describe("formatPrice", () => {
   it.each([
@@ -8,11 +8,21 @@ describe("formatPrice", () => {
     [0.00001234, 8, "0.00001234"],
     [-1.5, 1, "\u22121.5"],
     [-0.0001, 2, "0.00"],
-    [1234567890123456, 2, "1.23457e+15"],
+    [1234567890123456, 2, "1234567890123456"],
+    [12345678901234567, 2, "1.23457e+16"],
     [123456789012.345, 6, "123456789012.345"],
     [NaN, 2, ""],
   ])("%d with %i decimals", (price, decimals, text) => {
     expect(formatPrice(price, decimals)).toBe(text);
+  });
+});
+
+describe("stepped", () => {
+  it("takes away what float32 added, on the grid of prices alone", () => {
+    expect(stepped(2500006510592, 2.5e11)).toBe(2.5e12);
+    expect(stepped(100.2501, 0.25)).toBe(100.25);
+    expect(stepped(100.2501, undefined)).toBe(100.2501);
+    expect(stepped(100.2501, 0)).toBe(100.2501);
   });
 });
 

@@ -29,6 +29,8 @@ __all__ = ["MARGIN_BOTTOM", "MARGIN_TOP", "Marks", "Measure", "Picture", "Style"
 
 MARGIN_TOP = 0.08
 MARGIN_BOTTOM = 0.08
+_LEGEND_CSS = 30
+"""Height of the line of values that lies over the plot in a browser."""
 _PRICE_GAP_CSS = 42
 _TIME_GAP_CSS = 78
 
@@ -72,6 +74,7 @@ class Picture:
     last : (price, rising) of the history's last bar or trade, None where it is empty
     decimals : digits after the point of a price
     step : smallest price increment
+    margin_top : share of the plot's height that autoscale leaves free above the highest price
     """
 
     scene: Scene
@@ -83,6 +86,7 @@ class Picture:
     last: tuple[float, bool] | None
     decimals: int
     step: float
+    margin_top: float = MARGIN_TOP
 
 
 def compose(
@@ -108,7 +112,10 @@ def compose(
 
     seen = np.empty(3)
     visible_extremes(columns.x0, columns.x1, columns.ohlc, columns.volume, *map(float, layout.window), seen)
-    prices = _prices(subject, viewport, style, float(seen[0]), float(seen[1]))
+    margin = MARGIN_TOP
+    if style.axes and not style.formed:
+        margin = max(margin, min(_LEGEND_CSS * ratio / layout.plot[3], 0.25))
+    prices = _prices(subject, viewport, style, float(seen[0]), float(seen[1]), margin)
     price_map = _price_map(prices, layout.plot[3])
     digits = decimals(history.price_step, abs(prices.top - prices.bottom))
 
@@ -123,6 +130,7 @@ def compose(
         _last(subject, timeframe),
         digits,
         history.price_step,
+        margin,
     )
     values, labels = price_marks(prices, layout.plot[3], _PRICE_GAP_CSS * ratio, history.price_step)
     rows = np.floor(prices.to_fraction(values) * layout.plot[3])
@@ -162,14 +170,16 @@ def _label_px(subject: Subject, size_px: int, measure: Measure) -> float:
     return float(max(measure(format_price(value, digits), size_px, "medium") for value in (high, low)))
 
 
-def _prices(subject: Subject, viewport: Viewport, style: Style, high: float, low: float) -> PriceScale:
+def _prices(
+    subject: Subject, viewport: Viewport, style: Style, high: float, low: float, margin_top: float
+) -> PriceScale:
     kind: Scale = "log" if style.price_scale == "log" else "linear"
     if viewport.price is not None:
         bottom, top = viewport.price
         return PriceScale(kind if bottom > 0 else "linear", top, bottom)
     if math.isnan(high):
         high = low = _standing(subject, viewport)
-    return autoscale(high, low, kind, subject.history.price_step, MARGIN_TOP, MARGIN_BOTTOM)
+    return autoscale(high, low, kind, subject.history.price_step, margin_top, MARGIN_BOTTOM)
 
 
 def _standing(subject: Subject, viewport: Viewport) -> float:

@@ -11,7 +11,7 @@ from kf_widget.history.levels import MINUTE_NS
 from kf_widget.history.protocol import History, Ints
 from kf_widget.history.timeframe import Timeframe
 
-__all__ = ["AUTO", "LADDER", "TICKS", "resolve", "shown_ns"]
+__all__ = ["AUTO", "LADDER", "TICKS", "resolve", "shown_ns", "spoken"]
 
 AUTO = "auto"
 TICKS = "ticks"
@@ -24,6 +24,7 @@ LADDER = (
 MIN_BAR_CSS = 4.0
 MIN_TICK_CSS = 2.5
 _DAY_NS = 86_400 * 10**9
+_UNITS = {"W": 7 * _DAY_NS, "D": _DAY_NS, "h": 3600 * 10**9, "m": MINUTE_NS, "s": 10**9}
 
 
 @functools.cache
@@ -64,6 +65,16 @@ def resolve(subject: Subject, timeframe: str, start: int, stop: int, width_css: 
         if shown_ns(subject, rule) >= wanted_ns and rule.nominal_ns >= ticks_ns:
             return TICKS if rule.nominal_ns == ticks_ns else str(rule)
     return str(_ladder()[-1]) if ticks_ns <= _ladder()[-1].nominal_ns else TICKS
+
+
+def spoken(timeframe: str, history: History) -> str:
+    """A resolved timeframe as people call it: bars as they are by their length, trades as "ticks"."""
+    if timeframe != TICKS or not history.interval_ns:
+        return timeframe
+    for unit, length in _UNITS.items():
+        if history.interval_ns % length == 0:
+            return f"{history.interval_ns // length}{unit}"
+    return f"{history.interval_ns / 10**6:g}ms"
 
 
 def _few_ticks(history: History, edges: Ints, most: float) -> bool:

@@ -417,6 +417,7 @@ class Conductor:
         number = next(self._frames)
         content = say.frame_content(
             frame.picture,
+            subject.history,
             readout,
             theme,
             view=view.name,

@@ -13,9 +13,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kf_widget.chart.compose import MARGIN_BOTTOM, MARGIN_TOP, Picture
+from kf_widget.chart.compose import MARGIN_BOTTOM, Picture
 from kf_widget.chart.readout import READOUT_COLUMNS, Readout
+from kf_widget.chart.resolution import spoken
 from kf_widget.chart.theme import Theme
+from kf_widget.history.protocol import History
 
 __all__ = [
     "PROTOCOL",
@@ -272,6 +274,7 @@ def parse(content: Any) -> Message:
 
 def frame_content(
     picture: Picture,
+    history: History,
     readout: Readout,
     theme: Theme,
     *,
@@ -312,14 +315,15 @@ def frame_content(
             "scale": prices.kind,
             "decimals": picture.decimals,
             "step": picture.step,
-            "margin_top": MARGIN_TOP,
+            "margin_top": picture.margin_top,
             "margin_bottom": MARGIN_BOTTOM,
         },
         "scrub": list(scrub),
-        "timeframe": picture.timeframe,
+        "timeframe": spoken(picture.timeframe, history),
         "chart_type": settings["chart_type"],
         "bars": {
-            "kind": "ticks" if picture.columns.single else "bars",
+            "kind": "ticks" if picture.columns.single and history.kind == "ticks" else "bars",
+            "volume": history.volume is not None,
             "n": readout.n,
             "base": readout.base,
             "columns": list(READOUT_COLUMNS),

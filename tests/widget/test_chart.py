@@ -103,13 +103,13 @@ def test_visible_are_the_bars_or_the_trades_on_screen(chart: Chart) -> None:
 def test_export_of_pictures_scales_the_ratio_only(chart: Chart, tmp_path: Path, suffix: str) -> None:
     chart.zoom("1D")
     view = chart.view
-    path = chart.export(tmp_path / f"chart{suffix}", width=500, height=300, scale=2)
+    path = chart.export(tmp_path / f"chart{suffix}", width=500, height=600, scale=2)
     with Image.open(path) as file:
         picture = file.convert("RGB")
-    assert picture.size == (1000, 600)
+    assert picture.size == (1000, 1200)
     if suffix in (".webp", ".png"):
         chart.timeframe = view.timeframe
-        same = chart.render(500, 300, ratio=2)
+        same = chart.render(500, 600, ratio=2)
         assert np.array_equal(np.asarray(decoded(same)), np.asarray(picture))
     assert list(tmp_path.iterdir()) == [path]
 

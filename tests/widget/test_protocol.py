@@ -17,6 +17,7 @@ from kf_widget.chart.readout import READOUT_COLUMNS, read_out
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import theme_named
 from kf_widget.chart.view import Viewport
+from kf_widget.history.bars import Bars
 from kf_widget.history.ticks import Ticks
 from kf_widget.raster import measure
 from kf_widget.widget import protocol as say
@@ -79,6 +80,7 @@ def test_a_frame_has_the_shape_of_the_fixture() -> None:
     readout = read_out(picture.columns, subject.zone)
     content = say.frame_content(
         picture,
+        ticks,
         readout,
         theme_named("light"),
         view="v1",
@@ -128,3 +130,65 @@ def test_autoscale_is_the_browsers(case: dict[str, Any]) -> None:
     scale = autoscale(seen[0], seen[1], case["scale"], 0.01, case["margin_top"], case["margin_bottom"])
     assert scale.top == pytest.approx(case["expected"]["top"], rel=1e-12)
     assert scale.bottom == pytest.approx(case["expected"]["bottom"], rel=1e-12)
+
+
+def content_of(history: Any, timeframe: str = "ticks", height: int = 300) -> dict[str, Any]:
+    subject = Subject.of(history)
+    viewport = Viewport(int(subject.axis.start), int(subject.axis.stop), None, 600, height)
+    picture = compose(subject, viewport, Style(timeframe), measure)
+    readout = read_out(picture.columns, subject.zone)
+    settings = dict.fromkeys(FROM_KERNEL["frame"]["settings"], "auto")
+    told = {
+        "view": "v",
+        "frame": 1,
+        "epoch": 0,
+        "seq": 0,
+        "moving": False,
+        "scrub": (0.0, 1.0),
+        "zone": "UTC",
+    }
+    theme = theme_named("light")
+    return say.frame_content(picture, history, readout, theme, settings=settings, status="", **told)
+
+
+@pytest.mark.parametrize(
+    ("interval_ns", "spoken"),
+    [
+        (86_400 * 10**9, "1D"),
+        (7 * 86_400 * 10**9, "1W"),
+        (4 * 3600 * 10**9, "4h"),
+        (90 * 10**9, "90s"),
+        (5 * 10**5, "0.5ms"),
+    ],
+)
+def test_bars_as_they_are_are_no_trades(interval_ns: int, spoken: str) -> None:
+    time_ns = 1_704_067_200 * 10**9 + np.arange(10) * interval_ns
+    price = 100.0 + np.arange(10)
+    content = content_of(
+        Bars.from_columns(time_ns, price, price + 1, price - 1, price, interval_ns=interval_ns)
+    )
+    assert content["timeframe"] == spoken
+    assert content["bars"]["kind"] == "bars"
+    assert content["bars"]["volume"] is False
+
+
+def test_trades_are_called_so() -> None:
+    time_ns = 1_704_067_200 * 10**9 + np.arange(10) * 10**9
+    content = content_of(Ticks.from_columns(time_ns, 100.0 + np.arange(10), np.ones(10)))
+    assert (content["timeframe"], content["bars"]["kind"], content["bars"]["volume"]) == (
+        "ticks",
+        "ticks",
+        True,
+    )
+
+
+@pytest.mark.parametrize("height", [120, 200, 300, 600, 1200])
+def test_the_legend_hides_no_price(height: int) -> None:
+    """It covers 30 px at the top of the plot."""
+    time_ns = 1_704_067_200 * 10**9 + np.arange(10) * 10**9
+    content = content_of(Ticks.from_columns(time_ns, 100.0 + np.arange(10)), height=height)
+    price, plot = content["price"], content["rects"]["plot"][3]
+    free = (price["top"] - 109.0) / (price["top"] - price["bottom"])
+    assert free == pytest.approx(price["margin_top"])
+    assert free * plot >= min(30, 0.25 * plot) - 1e-6
+    assert 0.0799 <= free <= 0.2501
