@@ -125,7 +125,10 @@ def span_ns(span: Any) -> int:
     """Nanoseconds of a span: "90s", "5m", "4h", "1D", "1W", "1M", "1Y", timedelta, or int ns."""
     if isinstance(span, str):
         if match := _SPAN.match(span):
-            return max(1, round(float(match[1]) * _SPAN_NS[match[2]]))
+            value = round(float(match[1]) * _SPAN_NS[match[2]])
+            if not 0 < value <= _LAST:
+                raise ValueError(f"span: span must be 1 ns to 292 years, got {span!r}.")
+            return value
         raise ValueError(
             f"span: span must be a number and one of {', '.join(_SPAN_NS)}, got {span!r}. "
             'Write it like "30m" or "1D".'

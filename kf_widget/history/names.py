@@ -78,6 +78,8 @@ def resolve(
         fits = [column for column in columns if plain(column) in names]
         if role == "time" and time_index is not None and not fits:
             fits = [time_index]
+        if len(fits) > 1 and len(set(fits)) == 1:
+            raise ValueError(_not_there(what, role, fits[0], columns))
         if len(fits) > 1:
             raise ValueError(
                 f"{what}: {role} must be one column, got {len(fits)} that may be it: {_listing(fits)}. "
@@ -86,7 +88,7 @@ def resolve(
         if fits:
             found[role] = fits[0]
         elif role not in _OPTIONAL:
-            raise ValueError(_missing(what, role, usual, columns))
+            raise ValueError(_missing(what, role, roles, columns))
     return found
 
 
@@ -102,14 +104,22 @@ def _not_there(what: str, role: str, name: str, columns: Sequence[str]) -> str:
     )
 
 
-def _missing(what: str, role: str, usual: Sequence[str], columns: Sequence[str]) -> str:
-    seen = {plain(column) for column in columns}
+def _missing(what: str, role: str, roles: Mapping[str, tuple[str, ...]], columns: Sequence[str]) -> str:
+    usual, seen = roles[role], {plain(column) for column in columns}
+    taken = {plain(name) for names in roles.values() for name in names}
+    free = [column for column in columns if plain(column) not in taken]
     if role == "price" and {"open", "high", "low", "close"} <= seen:
         remedy = "These look like bars: use Bars or read_bars."
     elif role in ("open", "high", "low") and {"price", "p", "last"} & seen:
         remedy = "These look like ticks: use Ticks or read_ticks."
+    elif levels := [column for column in columns if column.startswith("(")]:
+        remedy = f"Take one of the levels of {levels[0]}: df.columns = df.columns.get_level_values(0)."
+    elif free:
+        name = f"{role}={free[0]!r}"
+        kind = "Ticks" if "price" in roles else "Bars"
+        remedy = f"Name it, for example {f'{kind}(df, {name})' if what in (kind, 'plot') else name}."
     else:
-        remedy = f"Name it, for example {role}={(columns[0] if columns else role)!r}."
+        remedy = "Add it."
     return (
         f"{what}: {role} must be one of the columns, got none called {_listing(usual)}. {remedy} "
         f"Columns seen: {_listing(columns)}."

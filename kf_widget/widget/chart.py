@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 from kf_widget.chart.compose import Picture, Style
 from kf_widget.chart.instants import instant_ns, instant_text, span_ns
+from kf_widget.chart.layout import capped_ratio
 from kf_widget.chart.resolution import AUTO, TICKS
 from kf_widget.chart.series import CHART_TYPES
 from kf_widget.chart.subject import Subject
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Chart"]
 
 DEFAULT_SIZE = (1200, 600)
+_TABLES = ("csv", "parquet")
 _SCRIPT = Path(__file__).parent.parent / "static" / "widget.js"
 _log = logging.getLogger("kf_widget")
 
@@ -167,12 +170,22 @@ class Chart(anywidget.AnyWidget):
     @traitlets.validate("timeframe")
     def _check_timeframe(self, proposal: Any) -> str:
         value = str(proposal["value"])
-        return value if value in (AUTO, TICKS) else str(Timeframe.parse(value))
+        if value in (AUTO, TICKS):
+            return value
+        try:
+            return str(Timeframe.parse(value))
+        except ValueError as error:
+            raise ValueError(f'{error} Or "{AUTO}", or "{TICKS}".') from None
 
     @traitlets.validate("theme")
     def _check_theme(self, proposal: Any) -> str:
         value = str(proposal["value"])
-        return value if value == "auto" else theme_named(value).name
+        if value == AUTO:
+            return value
+        try:
+            return theme_named(value).name
+        except ValueError as error:
+            raise ValueError(f'{error} Or "{AUTO}", which follows the page.') from None
 
     @traitlets.validate("chart_type")
     def _check_chart_type(self, proposal: Any) -> str:
@@ -355,15 +368,19 @@ class Chart(anywidget.AnyWidget):
     def _dark(self) -> bool:
         return any(view.dark for view in list(self._open.views.values()))
 
-    def _viewport(self, width: int | None = None, height: int | None = None, ratio: float = 1.0) -> Viewport:
+    def _viewport(
+        self, what: str, width: int | None, height: int | None, ratio: float, *, drawn: bool = True
+    ) -> Viewport:
         default = self._size()
+        width = default[0] if width is None else width
+        height = default[1] if height is None else height
+        _check_size(what, width, height, ratio, drawn)
         window = self._open.window
-        width, height = width or default[0], height or default[1]
         return Viewport(window.start, window.stop, window.price, width, height, ratio)
 
     def _picture(self) -> Picture:
         conductor = self._open
-        return Renderer().draw(conductor.subject, self._viewport(), conductor.style)[0]
+        return Renderer().draw(conductor.subject, self._viewport("view", None, None, 1.0), conductor.style)[0]
 
     def visible(self) -> pa.Table:
         """What is on screen as a pyarrow Table: bars, or trades where the chart is zoomed to them.
@@ -378,9 +395,8 @@ class Chart(anywidget.AnyWidget):
         self, width: int = DEFAULT_SIZE[0], height: int = DEFAULT_SIZE[1], ratio: float = 1.0
     ) -> bytes:
         """WebP bytes of the current view at a size in CSS pixels, by the path that the widget uses."""
-        _check_size(width, height, ratio)
         conductor = self._open
-        viewport = self._viewport(width, height, ratio)
+        viewport = self._viewport("render", width, height, ratio)
         return self._renderer.render(
             conductor.subject, viewport, conductor.style, conductor.theme_of(self._dark())
         ).webp
@@ -405,10 +421,11 @@ class Chart(anywidget.AnyWidget):
         write_whole("export", str(target), data)
         return target
 
-    def _encoded(self, format: str, width: int | None, height: int | None, scale: float) -> bytes:
+    def _encoded(
+        self, format: str, width: int | None, height: int | None, scale: float, what: str = "export"
+    ) -> bytes:
         conductor = self._open
-        viewport = self._viewport(width, height, scale)
-        _check_size(viewport.width, viewport.height, scale)
+        viewport = self._viewport(what, width, height, scale, drawn=format not in _TABLES)
         on_screen = self._picture()
         style = replace(conductor.style, timeframe=on_screen.timeframe)
         prices = on_screen.prices
@@ -420,6 +437,7 @@ class Chart(anywidget.AnyWidget):
         if format not in EXPORT_FORMATS:
             raise ValueError(f"export: format must be one of {', '.join(EXPORT_FORMATS)}, got {format!r}.")
         ratio = max((view.size.ratio for view in list(self._open.views.values())), default=1.0)
+        ratio = capped_ratio(*self._size(), ratio, 0.0)
         stamp = self.visible_range[0][:10] if self.visible_range else "chart"
         return f"chart-{stamp}.{format}", EXPORT_FORMATS[format], self._encoded(format, None, None, ratio)
 
@@ -429,9 +447,11 @@ class Chart(anywidget.AnyWidget):
         """The current view as an ordinary image output, which shows also without a kernel."""
         from IPython.display import Image
 
-        _check_size(width, height, ratio)
         return Image(  # type: ignore[no-untyped-call]
-            self._encoded("png", width, height, ratio), alt=self._alt(), width=width, height=height
+            self._encoded("png", width, height, ratio, "snapshot"),
+            alt=self._alt(),
+            width=width,
+            height=height,
         )
 
     def stats(self) -> dict[str, Any]:
@@ -498,9 +518,22 @@ class Chart(anywidget.AnyWidget):
         return data, {**metadata, "image/png": {"alt": self._alt()}}
 
 
-def _check_size(width: int, height: int, ratio: float) -> None:
+def _check_size(what: str, width: Any, height: Any, ratio: Any, drawn: bool) -> None:
     for name, value in (("width", width), ("height", height)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{what}: {name} must be a whole number of px, got {value!r}.")
         if not 1 <= value <= 16_383:
-            raise ValueError(f"Chart: {name} must be 1 to 16,383 px, got {value!r}.")
+            raise ValueError(f"{what}: {name} must be 1 to 16,383 px, got {value!r}.")
+    name = "scale" if what == "export" else "ratio"
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float | np.number):
+        raise TypeError(f"{what}: {name} must be a number, 0.25 to 8, got {ratio!r}.")
     if not 0.25 <= ratio <= 8:
-        raise ValueError(f"Chart: ratio must be 0.25 to 8, got {ratio!r}.")
+        raise ValueError(f"{what}: {name} must be 0.25 to 8, got {ratio!r}.")
+    most = capped_ratio(width, height, float(ratio), 0.0)
+    if drawn and most < ratio:
+        most = math.floor(100 * most) / 100
+        remedy = f"{name}={most:g}" if most >= 0.25 else "a smaller width or height"
+        raise ValueError(
+            f"{what}: width x height x {name} must be less for a picture, "
+            f"got {width} x {height} x {ratio:g}. Take {remedy}."
+        )

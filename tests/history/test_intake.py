@@ -621,3 +621,26 @@ def test_a_series_is_no_table(kind: Any, series: Any) -> None:
 
 def test_a_series_in_a_frame_is_one() -> None:
     assert Ticks(pd.Series(PRICE, TIME).to_frame("price")).close.tolist() == PRICE.tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["time", "size"], r"price must be one of the columns.*\. Add it\."),
+        (["time", "PX_LAST", "size"], r"Name it, for example Ticks\(df, price='PX_LAST'\)\."),
+        (["time", "price", "price"], "price must be one column, got 'price', which several .* Rename them"),
+        (["time", "price", "last"], "2 that may be it: 'price', 'last'. Name the right one: price='price'"),
+    ],
+)
+def test_remedies_for_names_are_columns_that_may_be_it(names: list[str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Ticks(pd.DataFrame(np.ones((3, len(names))), columns=names))
+
+
+def test_columns_of_several_levels() -> None:
+    columns = pd.MultiIndex.from_product([["Open", "High", "Low", "Close", "Volume"], ["ES"]])
+    frame = pd.DataFrame(np.ones((3, 5)), pd.date_range("2024", periods=3, name="Date"), columns)
+    with pytest.raises(ValueError, match=r"df\.columns = df\.columns\.get_level_values\(0\)\."):
+        Bars(frame)
+    frame.columns = frame.columns.get_level_values(0)
+    assert len(Bars(frame)) == 3

@@ -202,6 +202,56 @@ def test_the_same_instant_in_other_words(when: Any) -> None:
     assert instant_text(instant_ns(when, "America/Chicago")) == "2024-01-08T12:00:00.123456789Z"
 
 
+@pytest.mark.parametrize(
+    ("size", "error", "says"),
+    [
+        (
+            {"width": 4000, "height": 4000, "scale": 8},
+            ValueError,
+            r"4000 x 4000 x 8\. Take scale=1\.22\.",
+        ),
+        ({"width": 16_383, "height": 16_383}, ValueError, r"Take scale=0\.29\."),
+        ({"width": 0}, ValueError, "export: width must be 1 to 16,383 px, got 0"),
+        ({"height": True}, TypeError, "export: height must be a whole number of px, got True"),
+        ({"width": 800.5}, TypeError, "export: width must be a whole number of px, got 800.5"),
+        ({"width": "800"}, TypeError, "export: width must be a whole number of px, got '800'"),
+        ({"scale": "2"}, TypeError, "export: scale must be a number, 0.25 to 8, got '2'"),
+        ({"scale": None}, TypeError, "export: scale must be a number, 0.25 to 8, got None"),
+        ({"scale": 0}, ValueError, "export: scale must be 0.25 to 8, got 0"),
+    ],
+)
+def test_wrong_sizes_name_the_argument(
+    chart: Chart, tmp_path: Path, size: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    """No other size than was asked for, and no file."""
+    with pytest.raises(error, match=says):
+        chart.export(tmp_path / "a.png", **size)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_ways_to_a_picture_name_theirs(chart: Chart) -> None:
+    with pytest.raises(TypeError, match="snapshot: width must be a whole number"):
+        chart.snapshot("x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"render: ratio must be 0\.25 to 8, got 9"):
+        chart.render(ratio=9)
+    chart.render(np.int64(200), np.int64(100), np.float32(1))  # type: ignore[arg-type]
+
+
+def test_the_largest_scale_that_is_offered_works(chart: Chart, tmp_path: Path) -> None:
+    with Image.open(chart.export(tmp_path / "a.png", width=4000, height=4000, scale=1.22)) as image:
+        assert image.size == (4880, 4880)
+
+
+def test_choices_that_charts_alone_have_are_offered(chart: Chart) -> None:
+    with pytest.raises(ValueError, match="light, got 'dark'.* Or \"auto\", which follows the page"):
+        chart.theme = "dark"
+    with pytest.raises(ValueError, match=r'''got '5x'.* Or "auto", or "ticks"'''):
+        chart.timeframe = "5x"
+    for span in ("0s", "0.0D", "400Y"):
+        with pytest.raises(ValueError, match=f"span must be 1 ns to 292 years, got '{span}'"):
+            chart.zoom(span)
+
+
 def test_an_export_wants_a_path(chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (None, 5, b"a.png", ""):
         with pytest.raises(TypeError, match="export: path must be a path, got"):
