@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -158,11 +159,27 @@ def _column(what: str, name: str, values: Any) -> Floats:
         if array.dtype.kind not in "fiu":
             if array.dtype.kind != "O":
                 raise TypeError
-            array = np.asarray(values, dtype=np.float64)
+            array = np.array([math.nan if _is_missing(value) else float(value) for value in array.flat])
         array = np.ascontiguousarray(array, dtype=np.float64)
     except (TypeError, ValueError):
         got = getattr(values, "dtype", None) or type(values).__name__
+        if not isinstance(values, str | bytes) and np.ndim(values) == 1:
+            bad = ((row, value) for row, value in enumerate(values) if not _is_number(value))
+            got = next((f"{value!r} at row {row}" for row, value in bad), got)
         raise TypeError(f"{what}: {name} must be a column of numbers, got {got}.") from None
     if len(shape) != 1:
         raise ValueError(f"{what}: {name} must have one dimension, got shape {shape}.")
     return _unlocked(array)
+
+
+def _is_missing(value: Any) -> bool:
+    """None, or the missing value of pandas, which is no float."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return _is_missing(value)
+    return not isinstance(value, str)

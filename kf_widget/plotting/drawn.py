@@ -93,11 +93,13 @@ def scene_of_table(
     reversal: int,
     tz: str | None,
     what: str,
+    chart_type: str | None = None,
 ) -> Scene:
-    """The scene of a table's bars; arguments as for `draw_chart`."""
+    """The scene of a table's bars; arguments as for `draw_chart`, `chart_type` by default the look's."""
     columns = columns_of(ohlc, volume, what)
     stamps_ns, zone = (None, "UTC") if not look.axes else _stamps(ohlc, columns.open.size, tz, what)
-    kind = _IN_SCENE.get(look.chart_type, look.chart_type)
+    chart_type = chart_type or look.chart_type
+    kind = _IN_SCENE.get(chart_type, chart_type)
     shape = shape_of_bars(columns, stamps_ns, kind, box_size or 0.0, reversal, what)
     return scene_of(shape, look, Zone.of(zone), title, what)
 

@@ -34,6 +34,7 @@ _JPEG = {
     "balanced": {"quality": 85, "optimize": True},
     "best": {"quality": 85, "optimize": True},
 }
+_SUBSAMPLING: dict[Any, str] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _LIBWEBP = {"fast": (0, 0), "balanced": (75, 4), "best": (100, 6)}
 
 
@@ -57,7 +58,15 @@ def check_options(
         if name not in allowed:
             listed = ", ".join(allowed) or "none"
             raise TypeError(f"{what}: options of {format} must be among {listed}, got {name!r}.")
-        checked[name] = _whole(what, name, value, 0, 9) if name == "compress_level" else value
+        if name == "compress_level":
+            value = _whole(what, name, value, 0, 9)
+        elif name == "quality":
+            value = _whole(what, name, value, 1, 100)
+        elif name == "subsampling":
+            value = choose(what, name, _SUBSAMPLING.get(value, value), _SUBSAMPLING.values())
+        elif not isinstance(value, bool):
+            raise TypeError(f"{what}: {name} must be True or False, got {value!r}.")
+        checked[name] = value
     return checked
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import functools
 import io
 import itertools
 import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,8 @@ _OPEN_FILES = "/proc/self/fd/"
 _LONGEST_NAME = 255  # bytes
 
 
-def format_for(what: str, target: Any, format: Any) -> str:
-    """One of `FORMATS`, from its name or from the suffix of a path.
+def format_for(what: str, target: Any, format: Any, name: str = "output_path") -> str:
+    """One of `FORMATS`, from its name or from the suffix of a path, which is the argument `name`.
 
     Raises
     ------
@@ -43,25 +45,38 @@ def format_for(what: str, target: Any, format: Any) -> str:
         named = format.lower().removeprefix(".") if isinstance(format, str) else format
         return choose(what, "format", "jpeg" if named == "jpg" else named, FORMATS)
     if not isinstance(target, str | os.PathLike):
-        raise ValueError(f"{what}: format must be given where output_path is no path: {', '.join(FORMATS)}.")
+        raise ValueError(f"{what}: format must be given where {name} is no path: {', '.join(FORMATS)}.")
     suffix = os.path.splitext(target)[1].lower()  # noqa: PTH122  (a Path costs as much as a small chart)
     if suffix not in _SUFFIXES:
         listed = ", ".join(_SUFFIXES)
         raise ValueError(
-            f"{what}: output_path must end in one of {listed}, got {os.fspath(target)!r}. Or pass format."
+            f"{what}: {name} must end in one of {listed}, got {os.fspath(target)!r}. Or pass format."
         )
     return _SUFFIXES[suffix]
 
 
-def write_file(what: str, target: Any, data: bytes) -> Any:
+def write_file(what: str, target: Any, data: bytes, name: str = "output_path") -> Any:
     """Write to a path, whole or not at all, or to an open binary file; returns `target`."""
     if isinstance(target, str | os.PathLike):
         write_whole(what, os.fspath(target), data)
-    elif hasattr(target, "write") and not isinstance(target, io.TextIOBase):
+    elif isinstance(target, io.RawIOBase):
+        _write_raw(what, target, data)
+    elif hasattr(target, "write") and not hasattr(target, "encoding"):  # which texts have, also wrapped ones
         target.write(data)
     else:
-        raise TypeError(f"{what}: output_path must be a path or a binary file, got {type(target).__name__}.")
+        raise TypeError(f"{what}: {name} must be a path or a binary file, got {type(target).__name__}.")
     return target
+
+
+def _write_raw(what: str, target: io.RawIOBase, data: bytes) -> None:
+    """A raw file, as of a socket or a pipe, takes as much as it has room for."""
+    rest = memoryview(data)
+    while rest:
+        done = target.write(rest)
+        if not done:
+            gone = len(data) - len(rest)
+            raise KfError(f"{what}: {target!r} took {gone:,} of {len(data):,} bytes. Open it with a buffer.")
+        rest = rest[done:]
 
 
 def is_name(path: str) -> bool:
@@ -81,6 +96,12 @@ def write_whole(what: str, path: str | bytes, data: bytes) -> None:
     # No Path here: three of them would cost as much as encoding a small chart.
     if _written_nameless(path, data):
         return
+    try:
+        if _takes_bytes(path):
+            _write_into(path, data)
+            return
+    except OSError as error:
+        raise _refused(what, path, error) from None
     beside = _beside(path)
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -91,7 +112,7 @@ def write_whole(what: str, path: str | bytes, data: bytes) -> None:
             _fill(handle, data)
         finally:
             os.close(handle)
-        os.replace(beside, path)  # noqa: PTH105
+        _replace(beside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             Path(beside).unlink(missing_ok=True)
@@ -179,7 +200,7 @@ def _written_nameless(path: str, data: bytes) -> bool:
             beside = _beside(path)
             os.link(source, beside, src_dir_fd=handle, follow_symlinks=True)
             try:
-                os.replace(beside, path)  # noqa: PTH105
+                _replace(beside, path)
             except BaseException:
                 with contextlib.suppress(OSError):
                     Path(beside).unlink(missing_ok=True)
@@ -189,6 +210,36 @@ def _written_nameless(path: str, data: bytes) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def _takes_bytes(path: str) -> bool:
+    """Whether the name is one of a device or a pipe, which a file must not take the place of."""
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+    return kind in (stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO)
+
+
+def _write_into(path: str, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        _fill(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _replace(beside: str, path: str) -> None:
+    """Give a whole file the name, and the permissions, of the file that is there."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISREG(mode):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            Path(beside).chmod(stat.S_IMODE(mode))
+        elif not stat.S_ISLNK(mode) or _takes_bytes(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    os.replace(beside, path)  # noqa: PTH105
 
 
 def _fill(handle: int, data: bytes) -> None:

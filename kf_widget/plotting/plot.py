@@ -132,7 +132,7 @@ class _Plot:
         KfError : the file cannot be written, or no GPU can be used where one is insisted on.
         """
         what = "plot"
-        kind = choose(what, "type", _ALIASES.get(type, type), TYPES)
+        kind = choose(what, "type", _ALIASES.get(type, type) if isinstance(type, str) else type, TYPES)
         for name in render:
             if name not in _LOOKS:
                 choose(what, "an argument", name, (*_NAMES, *_LOOKS))
@@ -142,14 +142,17 @@ class _Plot:
             raise ValueError(f'{what}: use_gpu must be "auto", True or False, got {use_gpu!r}.')
         chosen = options = None
         if savefig is not None:
-            chosen = format_for(what, savefig, format)
+            chosen = format_for(what, savefig, format, "savefig")
             options = check_options(what, chosen, speed, quality, {})
         size = _checked_size(box_size)
-        if not isinstance(reversal, int) or not 1 <= reversal <= 1000:
+        whole = isinstance(reversal, int | np.integer) and not isinstance(reversal, bool)
+        if not whole or not 1 <= reversal <= 1000:
             raise ValueError(f"{what}: reversal must be 1 to 1,000 boxes, got {reversal!r}.")
+        if not isinstance(volume, bool | np.bool_):
+            raise TypeError(f"{what}: volume must be True or False, got {_said(volume)}.")
         wanted = _Wanted(
             kind, _BACKENDS[use_gpu], None if timeframe is None else str(timeframe), title, bool(volume), tz,
-            size, reversal,
+            size, int(reversal),
         )  # fmt: skip
         drawn_as = kind if kind not in ("range", *_TICK_TYPES) else "candle"
         look = look_of(width=width, height=height, theme=theme, chart_type=drawn_as, axes=True, **render)
@@ -163,7 +166,7 @@ class _Plot:
                 data = encode(scene, look.theme.colours(), title=title or "")
             else:
                 data = encode_indexed(indices, colours, chosen, speed, options)
-            write_file(what, savefig, data)
+            write_file(what, savefig, data, "savefig")
         return picture_of(indices, colours, look)
 
     def render(
@@ -180,6 +183,8 @@ class _Plot:
 
 def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
     history = _history(df, wanted)
+    if wanted.type in _TICK_TYPES and (history is None or history.kind != "ticks"):
+        raise ValueError(f"plot: type must not be {wanted.type!r} for bars, it takes ticks.")
     if history is None:
         table = open_table("plot", df)
         timed = _is_timed(table)
@@ -198,9 +203,8 @@ def _scene(df: Any, wanted: _Wanted, look: Any) -> Scene:
             ohlcv["time"], zone_name = stamps_to_ns("plot", name, found[name], wanted.tz)
             check_sorted("plot", name, ohlcv["time"], table.sort)
         volume = ohlcv.get("volume") if wanted.volume else None
-        return scene_of_table(
-            ohlcv, volume, look, wanted.title, wanted.box_size, wanted.reversal, zone_name, "plot"
-        )
+        drawn = look, wanted.title, wanted.box_size, wanted.reversal, zone_name
+        return scene_of_table(ohlcv, volume, *drawn, "plot", wanted.type)
     zone = Zone.of(wanted.tz or history.tz)
     if wanted.type in PATH_TYPES:
         subject = Subject.of(history, zone.name)
@@ -261,14 +265,13 @@ def _bars(history: History, zone: Zone, wanted: _Wanted, width: int) -> History:
     """The bars to draw: those of the table, or of another timeframe."""
     timeframe = wanted.timeframe
     if wanted.type in _TICK_TYPES and timeframe is None:
-        if history.kind != "ticks":
-            raise ValueError(f"plot: type must not be {wanted.type!r} for bars, it takes ticks.")
         total = float(len(history))
         if wanted.type == "volume":
             if history.volume is None:
                 raise ValueError("plot: type must not be 'volume' for ticks without sizes.")
             total = float(np.sum(history.volume, dtype=np.float64))
-        timeframe = f"{_round(total / _BARS_WANTED):g}{_TICK_TYPES[wanted.type]}"
+        least = 1.0 if wanted.type == "tick" else 0.0
+        timeframe = f"{_round(total / _BARS_WANTED, least):g}{_TICK_TYPES[wanted.type]}"
     elif timeframe is None:
         timeframe = _timeframe(Subject.of(history, zone.name), width)
     if timeframe == TICKS:
@@ -276,12 +279,15 @@ def _bars(history: History, zone: Zone, wanted: _Wanted, width: int) -> History:
     return resample(history, Timeframe.parse(timeframe), zone, wanted.backend)
 
 
-def _round(value: float) -> float:
-    """The nearest of 1, 2, 5 times a power of ten, 1 at least."""
-    power = 10.0 ** math.floor(math.log10(max(value, 1.0)))
-    return max(
-        1.0, min((power, 2 * power, 5 * power, 10 * power), key=lambda v: abs(math.log(v / max(value, 1.0))))
-    )
+def _round(value: float, least: float) -> float:
+    """The nearest of 1, 2, 5 times a power of ten, `least` at least; 1 where there is nothing."""
+    value = max(value, least) or 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return min((power, 2 * power, 5 * power, 10 * power), key=lambda v: abs(math.log(v / value)))
+
+
+def _said(value: Any) -> str:
+    return repr(value) if value is None or isinstance(value, str | int | float) else type(value).__name__
 
 
 def _checked_size(box_size: Any) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -13,7 +12,7 @@ from typing import Any
 
 import xxhash
 
-from kf_widget.errors import KfWarning
+from kf_widget.errors import KfError, KfWarning
 from kf_widget.jit import sources_of
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look
@@ -67,9 +66,15 @@ class Record:
     def __init__(self, folder: str) -> None:
         self.path = str(Path(folder) / RECORD)
         self.entries: dict[str, tuple[str, str]] = {}
+        self._kept = True
         text = ""
-        with contextlib.suppress(FileNotFoundError):
+        try:
             text = Path(self.path).read_text(errors="replace")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._kept = False
+            self._warn("read", error.strerror, 4)
         lines = 0
         for line in text.splitlines():
             lines += 1
@@ -79,11 +84,14 @@ class Record:
             except (ValueError, TypeError, KeyError):
                 continue
         if text and (not text.endswith("\n") or lines > 2 * len(self.entries)):
-            write_whole("render_charts_parallel", self.path, self._lines(self.entries))
+            try:
+                write_whole("render_charts_parallel", self.path, self._lines(self.entries))
+            except KfError as error:
+                self._warn("write", str(error), 4)
 
     def add(self, made: dict[str, tuple[str, str]]) -> None:
         """Note files that are in their place: (what it was made from, hash of its bytes) by name."""
-        if not made:
+        if not made or not self._kept:
             return
         self.entries.update(made)
         try:
@@ -95,12 +103,15 @@ class Record:
             finally:
                 os.close(handle)
         except OSError as error:
-            warnings.warn(
-                f"render_charts_parallel: cannot write {self.path!r}: {error.strerror}. A batch that goes on "
-                "from here makes charts again that are there.",
-                KfWarning,
-                stacklevel=2,
-            )
+            self._warn("write", error.strerror, 2)
+
+    def _warn(self, do: str, why: str | None, level: int) -> None:
+        warnings.warn(
+            f"render_charts_parallel: cannot {do} {self.path!r}: {why}. A batch that goes on from here makes "
+            "charts again that are there. resume=False does without.",
+            KfWarning,
+            stacklevel=level + 1,
+        )
 
     @staticmethod
     def _lines(entries: dict[str, tuple[str, str]]) -> bytes:

@@ -398,3 +398,12 @@ def test_wrong_arguments_say_what_is_allowed(
     with pytest.raises(error, match=words):
         render_charts_parallel(datasets(2), **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_that_cannot_be_read_is_told_and_done_without(tmp_path: Path) -> None:
+    (tmp_path / RECORD).mkdir()
+    with pytest.warns(
+        KfWarning, match=r"cannot read .*kf-batch\.jsonl': Is a directory.*resume=False does with"
+    ):
+        made = render_charts_parallel(datasets(3), [tmp_path / f"{k}.webp" for k in range(3)])
+    assert all(path.stat().st_size for path in made)

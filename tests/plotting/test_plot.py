@@ -114,8 +114,12 @@ def test_savefig_takes_open_files_and_its_errors_come_before_the_work(ticks: Tic
     target = io.BytesIO()
     kf_widget.plot(ticks, savefig=target, format="png")
     assert Image.open(target).size == (1200, 675)
-    with pytest.raises(ValueError, match=r"must end in one of .*\.svgz"):
+    with pytest.raises(ValueError, match=r"savefig must end in one of .*\.svgz"):
         kf_widget.plot(object(), savefig=tmp_path / "chart.gif")
+    with pytest.raises(ValueError, match="format must be given where savefig is no path"):
+        kf_widget.plot(object(), savefig=io.BytesIO())
+    with pytest.raises(TypeError, match="savefig must be a path or a binary file, got int"):
+        kf_widget.plot(ticks, savefig=3, format="png")
     with pytest.raises(KfError, match="cannot write"):
         kf_widget.plot(ticks, savefig=tmp_path / "missing" / "chart.png")
     assert list(tmp_path.iterdir()) == []
@@ -176,3 +180,55 @@ def test_it_is_lazy_and_no_module_takes_its_name() -> None:
         "import kf_widget.plotting.plot; assert callable(kf_widget.plot) and 'plot' in dir(kf_widget)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def untimed(n: int = 60) -> dict[str, np.ndarray]:
+    close = 100 + np.cumsum(np.random.default_rng(5).normal(size=n))
+    opened = np.concatenate([[100.0], close[:-1]])
+    high, low = np.maximum(opened, close) + 0.3, np.minimum(opened, close) - 0.3
+    return {"open": opened, "high": high, "low": low, "close": close}
+
+
+@pytest.mark.parametrize("gap", [False, True])
+@pytest.mark.parametrize("timed", [False, True])
+def test_no_type_is_drawn_as_another(gap: bool, timed: bool) -> None:
+    """Bars without times, or with missing rows, are drawn by another way."""
+    table: dict[str, object] = dict(untimed())
+    if timed:
+        table["time"] = pd.date_range("2024-01-01", periods=60, freq="1h", tz="UTC")
+    if gap:
+        for name in ("open", "high", "low", "close"):
+            table[name] = np.where(np.arange(60) == 30, np.nan, table[name])  # type: ignore[arg-type]
+    seen = {kind: np.asarray(kf_widget.plot(table, type=kind)).tobytes() for kind in TYPES[:-2]}
+    assert len(set(seen.values())) == len(TYPES) - 2
+    for kind in ("tick", "volume"):
+        with pytest.raises(ValueError, match=f"type must not be '{kind}' for bars, it takes ticks"):
+            kf_widget.plot(table, type=kind)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1.0, 1e6])
+def test_volume_bars_of_any_unit(ticks: Ticks, unit: float) -> None:
+    """Sizes in coins are fractions: whole units would make one bar of them all."""
+    size = np.ones(len(ticks)) * unit
+    scaled = Ticks.from_columns(ticks.time_ns, ticks.close, size)
+    image = np.asarray(kf_widget.plot(scaled, type="volume", volume=False))
+    columns = image[:, :1000].transpose(1, 0, 2).reshape(1000, -1)
+    assert len(np.unique(columns, axis=0)) > 200
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"type": ["candle"]}, TypeError, r"type must be one of candle.*got \['candle'\]"),
+        ({"volume": np.ones(60)}, TypeError, "volume must be True or False, got ndarray"),
+        ({"volume": "yes"}, TypeError, "volume must be True or False, got 'yes'"),
+        ({"type": "pnf", "reversal": True}, ValueError, "reversal must be 1 to 1,000 boxes, got True"),
+        ({"type": "pnf", "reversal": 2.5}, ValueError, "reversal must be 1 to 1,000 boxes, got 2.5"),
+    ],
+)
+def test_wrong_arguments_are_told_by_name(
+    given: dict[str, object], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        kf_widget.plot(untimed(), **given)
+    assert kf_widget.plot(untimed(), type="pnf", reversal=np.int64(3)).size == (1200, 675)

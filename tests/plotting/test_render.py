@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
@@ -405,3 +406,16 @@ def test_wrong_data_says_what_is_wrong() -> None:
         render_ohlcv_charts({"ohlc": ohlc})
     with pytest.raises(ValueError, match=r'mapping with "ohlc".*got ohlc, volumes'):
         render_ohlcv_charts([{"ohlc": ohlc, "volumes": volume}])
+
+
+def test_missing_values_of_pandas_in_a_list_are_gaps() -> None:
+    ohlc, _ = bars(9)
+    lists = {name: column.tolist() for name, column in ohlc.items()}
+    drawn = {}
+    for missing in (None, float("nan"), pd.NA, pd.NaT):
+        lists["open"][4] = missing
+        drawn[str(missing)] = np.asarray(render_ohlcv_chart(lists)).tobytes()
+    assert len(set(drawn.values())) == 1
+    lists["open"][4] = "x"
+    with pytest.raises(TypeError, match="open must be a column of numbers, got 'x' at row 4"):
+        render_ohlcv_chart(lists)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import kf_widget.plotting.save as save
 from kf_widget.errors import KfError
 from kf_widget.plotting import render_and_save, render_ohlcv_chart, render_to_array, save_chart
 from kf_widget.plotting.picture import origin_of
-from tests.plotting.charts import bars, decoded
+from tests.plotting.charts import bars, dataset, decoded
 
 SPEEDS = ("fast", "balanced", "best")
 SMALL = {"width": 300, "height": 200}
@@ -306,3 +307,59 @@ def test_an_untouched_image_is_not_searched_for_colours(monkeypatch: pytest.Monk
     monkeypatch.setattr(save, "index_pixels", lambda *given: pytest.fail("took the slow way"))
     for smooth in (True, False):
         saved(chart(enable_antialiasing=smooth), "webp")
+
+
+class Narrow(io.RawIOBase):
+    """Takes a hundred bytes at a time, and none after `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.taken, self.most = b"", most
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int | None:
+        part = bytes(data[: min(100, self.most - len(self.taken))])
+        self.taken += part
+        return len(part) or None
+
+
+def test_a_file_without_a_buffer_gets_all_of_it_or_an_error(tmp_path: Path) -> None:
+    image = render_ohlcv_chart(**dataset())
+    whole = io.BytesIO()
+    save_chart(image, whole, format="png")
+    target = Narrow(1 << 20)
+    save_chart(image, target, format="png")
+    assert target.taken == whole.getvalue()
+    with pytest.raises(KfError, match=r"took 250 of [\d,]+ bytes\. Open it with a buffer"):
+        save_chart(image, Narrow(250), format="png")
+
+
+def test_a_text_file_is_refused_however_it_is_wrapped(tmp_path: Path) -> None:
+    image = render_ohlcv_chart(**dataset())
+    with (
+        tempfile.NamedTemporaryFile("w", dir=tmp_path) as target,
+        pytest.raises(TypeError, match="output_path must be a path or a binary file, got _Temp"),
+    ):
+        save_chart(image, target, format="png")
+    with tempfile.NamedTemporaryFile("wb", dir=tmp_path) as target:
+        save_chart(image, target, format="png")
+        target.flush()
+        assert decoded(Path(target.name).read_bytes()).shape[:2] == (image.height, image.width)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"subsampling": "9:9"}, ValueError, "subsampling must be one of 4:4:4, 4:2:2, 4:2:0, got '9:9'"),
+        ({"subsampling": 7}, TypeError, "subsampling must be one of 4:4:4"),
+        ({"progressive": "x"}, TypeError, "progressive must be True or False, got 'x'"),
+        ({"optimize": 1}, TypeError, "optimize must be True or False, got 1"),
+    ],
+)
+def test_options_of_jpeg(options: dict[str, Any], error: type[Exception], says: str, tmp_path: Path) -> None:
+    image = render_ohlcv_chart(**dataset())
+    with pytest.raises(error, match=says):
+        save_chart(image, tmp_path / "a.jpg", **options)
+    for value in (0, 1, 2, "4:2:0"):
+        save_chart(image, tmp_path / "a.jpg", subsampling=value, progressive=True)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def test_a_file_takes_the_place_of_what_had_its_name(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"not given")
     for k in range(0, 50, 7):
         Path(paths[k]).write_bytes(b"the old one")
+        Path(paths[k]).chmod(0o604)
     Path(paths[3]).symlink_to(tmp_path / "elsewhere")
     Path(paths[4]).symlink_to(tmp_path / "nowhere")
     data = some(50)
@@ -67,11 +69,39 @@ def test_a_file_takes_the_place_of_what_had_its_name(tmp_path: Path) -> None:
         assert write_all("test", paths, data) == {}
     finally:
         os.umask(mask)
-    for path, made in zip(paths, data, strict=True):
+    for k, (path, made) in enumerate(zip(paths, data, strict=True)):
         assert Path(path).read_bytes() == made
-        assert Path(path).lstat().st_mode & 0o777777 == 0o100640
+        assert Path(path).lstat().st_mode & 0o777777 == (0o100640 if k % 7 else 0o100604)
     assert (tmp_path / "elsewhere").read_bytes() == b"not given"
     assert len(names_in(tmp_path)) == 51
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_and_a_device_are_written_into(tmp_path: Path) -> None:
+    """Where a file took their place, their reader would wait for ever, and a device be gone."""
+    pipe, device = tmp_path / "pipe.webp", tmp_path / "null.webp"
+    os.mkfifo(pipe)
+    device.symlink_to(os.devnull)
+    [data] = some(1)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        assert write_all("test", [str(pipe), str(device)], [data, data]) == {}
+        assert read.result(20) == data
+    assert pipe.is_fifo()
+    assert Path(os.devnull).is_char_device()
+    assert device.is_symlink()
+    assert names_in(tmp_path) == {"pipe.webp", "null.webp"}
+
+
+def test_a_file_that_is_read_only_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"the old one")
+    path.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write any file
+    [failure] = write_all("test", [str(path)], some(1)).values()
+    assert "Permission denied" in str(failure)
+    assert path.read_bytes() == b"the old one"
+    assert names_in(tmp_path) == {"a.webp"}
 
 
 def test_a_file_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:

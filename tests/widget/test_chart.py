@@ -243,7 +243,7 @@ def test_the_largest_scale_that_is_offered_works(chart: Chart, tmp_path: Path) -
 
 
 def test_choices_that_charts_alone_have_are_offered(chart: Chart) -> None:
-    with pytest.raises(ValueError, match="light, got 'dark'.* Or \"auto\", which follows the page"):
+    with pytest.raises(ValueError, match=r"""light, got 'dark'.* Or "auto", which follows the page"""):
         chart.theme = "dark"
     with pytest.raises(ValueError, match=r'''got '5x'.* Or "auto", or "ticks"'''):
         chart.timeframe = "5x"
