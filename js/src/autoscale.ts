@@ -10,6 +10,7 @@ export interface Margins {
   readonly margin_top: number;
   readonly margin_bottom: number;
   readonly scale: ScaleKind;
+  readonly reach?: number;
 }
 
 /**
@@ -30,8 +31,9 @@ export function autoscale(
     low = Math.min(low, readout.low[i]!);
   }
   if (!(high > low)) return null;
-  const top = toScale(margins.scale, high + readout.base);
-  const bottom = toScale(margins.scale, low + readout.base);
+  const reach = margins.reach ?? 0;
+  const top = toScale(margins.scale, high + readout.base + reach);
+  const bottom = toScale(margins.scale, low + readout.base - reach);
   if (!Number.isFinite(top) || !Number.isFinite(bottom)) return null;
   const perHeight = (top - bottom) / (1 - margins.margin_top - margins.margin_bottom);
   return {

@@ -76,6 +76,8 @@ export interface PriceAxis {
   readonly step?: number;
   readonly margin_top: number;
   readonly margin_bottom: number;
+  /** How far marks reach beyond the prices of their bars. */
+  readonly reach?: number;
 }
 
 export type TimeFormat = "day" | "minute" | "second" | "ms" | "ns";

@@ -75,6 +75,7 @@ class Picture:
     decimals : digits after the point of a price
     step : smallest price increment
     margin_top : share of the plot's height that autoscale leaves free above the highest price
+    reach : how far marks reach beyond the prices of their bars: of point & figure half a box
     """
 
     scene: Scene
@@ -87,21 +88,28 @@ class Picture:
     decimals: int
     step: float
     margin_top: float = MARGIN_TOP
+    reach: float = 0.0
 
 
 def compose(
-    subject: Subject, viewport: Viewport, style: Style, measure: Measure, marks: Marks | None = None
+    subject: Subject,
+    viewport: Viewport,
+    style: Style,
+    measure: Measure,
+    marks: Marks | None = None,
+    label_px: float = 0.0,
 ) -> Picture:
     """Lay out and draw what `viewport` shows of `subject`, as a scene.
 
-    `marks` gives other time marks than those of the calendar.
+    `marks` gives other time marks than those of the calendar, `label_px` price labels a width at least.
 
     Cost: about a millisecond, whatever the length of the history.
     """
     history = subject.history
     ratio = capped_ratio(viewport.width, viewport.height, viewport.ratio, viewport.overscan)
     viewport = replace(viewport, ratio=ratio)
-    label_px = _label_px(subject, font_px(ratio), measure) if style.axes else 0.0
+    if style.axes:
+        label_px = max(label_px, _label_px(subject, font_px(ratio), measure))
     layout = lay_out(viewport, label_px, style.volume and history.volume is not None, style.axes)
     width_css = (layout.window[1] - layout.window[0]) / ratio
     timeframe = resolve(subject, style.timeframe, viewport.start, viewport.stop, width_css)
@@ -111,11 +119,18 @@ def compose(
         box_size = style.box_size
 
     seen = np.empty(3)
-    visible_extremes(columns.x0, columns.x1, columns.ohlc, columns.volume, *map(float, layout.window), seen)
+    volume = columns.volume_a_bar
+    visible_extremes(columns.x0, columns.x1, columns.ohlc, volume, *map(float, layout.window), seen)
     margin = MARGIN_TOP
     if style.axes and not style.formed:
         margin = max(margin, min(_LEGEND_CSS * ratio / layout.plot[3], 0.25))
-    prices = _prices(subject, viewport, style, float(seen[0]), float(seen[1]), margin)
+    reach = 0.5 * box_size if style.chart_type == "pnf" else 0.0
+    prices = _prices(subject, viewport, style, float(seen[0]) + reach, float(seen[1]) - reach, margin)
+    values, labels = price_marks(prices, layout.plot[3], _PRICE_GAP_CSS * ratio, history.price_step)
+    if style.axes and labels:
+        widest = float(measure(max(labels, key=len), layout.font_px, "regular"))
+        if widest > label_px:  # between two prices that a step parts
+            return compose(subject, viewport, style, measure, marks, widest)
     price_map = _price_map(prices, layout.plot[3])
     digits = decimals(history.price_step, abs(prices.top - prices.bottom))
 
@@ -131,10 +146,10 @@ def compose(
         digits,
         history.price_step,
         margin,
+        reach,
     )
-    values, labels = price_marks(prices, layout.plot[3], _PRICE_GAP_CSS * ratio, history.price_step)
     rows = np.floor(prices.to_fraction(values) * layout.plot[3])
-    span = (int(layout.start), int(layout.stop), layout.plot[2], _TIME_GAP_CSS * ratio)
+    span = (int(layout.start), round(layout.stop), layout.plot[2], _TIME_GAP_CSS * ratio)
     times = marks(*span) if marks else time_marks(subject.axis, subject.zone, *span)
     # The 1e-6 px keep a mark on the edge of two px on the same side whatever the overscan.
     marks_x = np.floor(
@@ -144,7 +159,7 @@ def compose(
         _draw_grid(scene, layout, rows, marks_x)
     if layout.volume[3]:
         clip = _clip(layout.volume)
-        for mark in volume_marks(history, columns, layout, float(seen[2])):
+        for mark in volume_marks(history, columns, layout, volume, float(seen[2])):
             scene.add(mark, clip)
     clip = _clip(layout.plot)
     drawing = Drawing(history, columns, layout, price_map, style.wick_share, box_size)

@@ -12,7 +12,7 @@ from kf_widget.chart.layout import Layout
 from kf_widget.chart.path import PATH_TYPES, Path, box_of, path_of
 from kf_widget.chart.query import Columns, visible_columns
 from kf_widget.chart.subject import Subject
-from kf_widget.history.protocol import Floats
+from kf_widget.history.protocol import Floats, Ints
 
 __all__ = ["series_columns"]
 
@@ -86,12 +86,14 @@ def _path_columns(subject: Subject, layout: Layout, path: Path, timeframe: str) 
         edges = np.unique(np.clip(np.searchsorted(bars.time_ns, times), first, last))
         edges = np.unique(np.append(edges, (first, last)))
         ohlc, volume, bricks = bars.index.aggregate(edges)
+        bars_in: Ints | None = bricks
         at, ends = edges[:-1], edges[1:] - 1
         asked = (np.arange(_RISING_ASKED) + 0.5) / _RISING_ASKED
         picked = at[:, None] + (asked * bricks[:, None]).astype(np.int64)
         rising: Floats = (bars.close[picked] >= bars.open[picked]).mean(axis=1)
     else:
         at = ends = np.arange(first, last)
+        bars_in = None
         here = slice(first, last)
         ohlc = np.stack((bars.open[here], bars.high[here], bars.low[here], bars.close[here]), axis=1)
         volume = np.zeros(last - first) if bars.volume is None else bars.volume[here].astype(np.float64)
@@ -113,4 +115,5 @@ def _path_columns(subject: Subject, layout: Layout, path: Path, timeframe: str) 
         single=False,
         merged=merged,
         rising=rising,
+        bars=bars_in,
     )

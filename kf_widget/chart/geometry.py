@@ -177,10 +177,11 @@ def column_boxes(x0, ohlc, rising, log, top, scale, height, rose, fell):  # type
 
 
 @kernel
-def bar_boxes(x0, x1, ohlc, spacing, line_px, log, top, scale, height, stems, opens, closes, inks):  # type: ignore[no-untyped-def]
-    """OHLC bars: a stem from high to low, the open to its left, the close to its right.
+def bar_boxes(x0, x1, ohlc, spacing, line_px, tick_px, log, top, scale, height, stems, opens, closes, inks):  # type: ignore[no-untyped-def]
+    """OHLC bars: a stem from high to low, the open to its left, the close to its right, within both.
 
-    Arguments as in `candle_boxes`; stems, opens, closes : int32 (4, n), overwritten; inks : uint8 (n,).
+    Arguments as in `candle_boxes`; tick_px : height of open and close; stems, opens, closes : int32 (4, n),
+    overwritten; inks : uint8 (n,).
     """
     for i in range(x0.size):
         width = _body_px(spacing, x0[i], x1[i], line_px)
@@ -189,19 +190,19 @@ def bar_boxes(x0, x1, ohlc, spacing, line_px, log, top, scale, height, stems, op
         center = left + (width - thin) // 2
         opened = _row(ohlc[i, 0], log, top, scale, height)
         closed = _row(ohlc[i, 3], log, top, scale, height)
-        half = (thin - 1) // 2
+        half = (tick_px - 1) // 2
         stems[0, i] = center
         stems[1, i] = _row(ohlc[i, 1], log, top, scale, height)
         stems[2, i] = center + thin
         stems[3, i] = _row(ohlc[i, 2], log, top, scale, height) + 1
         opens[0, i] = left
-        opens[1, i] = opened - half
+        opens[1, i] = max(opened - half, stems[1, i])
         opens[2, i] = center + thin
-        opens[3, i] = opened - half + thin
+        opens[3, i] = min(opened - half + tick_px, stems[3, i])
         closes[0, i] = center
-        closes[1, i] = closed - half
+        closes[1, i] = max(closed - half, stems[1, i])
         closes[2, i] = left + width
-        closes[3, i] = closed - half + thin
+        closes[3, i] = min(closed - half + tick_px, stems[3, i])
         inks[i] = 1 if ohlc[i, 3] >= ohlc[i, 0] else 0
 
 

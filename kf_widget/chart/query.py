@@ -51,6 +51,7 @@ class Columns:
     rising : float64 (n,), share of a column's bars that closed at or above their open, from evenly
         spaced ones where they are many; where not merged, 1 or 0; of single trades, 1 for bought
     before : close of the row before the first; NaN where there is none
+    bars : int64 (n,), how many bars each stands for; None where each is one, or trades
     """
 
     start_ns: Ints
@@ -66,9 +67,18 @@ class Columns:
     merged: bool
     rising: Floats
     before: float = math.nan
+    bars: Ints | None = None
 
     def __len__(self) -> int:
         return self.x0.size
+
+    @property
+    def volume_a_bar(self) -> Floats:
+        """Volume of a bar; where several are in a pixel column, what they have on average.
+
+        Their sum would make a comb: of bars two thirds of a pixel wide every other column holds two.
+        """
+        return self.volume if self.bars is None else self.volume / self.bars
 
 
 def visible_columns(subject: Subject, layout: Layout, timeframe: str) -> Columns:
@@ -121,6 +131,9 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     _keep_within(placed, layout, axis, bar_ns)
     if merged:
         placed.rising = _rising_bars(subject, history, rule, placed)
+        placed.bars = np.maximum(np.rint((placed.x1 - placed.x0) * layout.ns_per_px / bar_ns), 1).astype(
+            np.int64
+        )
     return placed
 
 
@@ -153,14 +166,16 @@ def _row_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     first, last = int(pixel_rows[0]), int(pixel_rows[-1])
     rows = row_edges(rule, history, first, last)
     merged = rows.size > layout.plot[2]
+    bars_in = None
     if merged:
         # Whole bars only: each pixel column's first row moves on to the next bar edge.
-        at = np.searchsorted(rows, pixel_rows)
-        rows = np.unique(rows[np.minimum(at, rows.size - 1)])
+        at = np.unique(np.minimum(np.searchsorted(rows, pixel_rows), rows.size - 1))
+        rows, bars_in = rows[at], np.diff(at)
     if rows.size < 2:
-        rows = np.array([first, last], dtype=np.int64)
+        rows, bars_in = np.array([first, last], dtype=np.int64), None
     times, bars = _row_times(history.time_ns, rows), history.index.aggregate(rows)
     placed = _placed(subject, layout, times, rows, *bars, str(rule), merged=merged)
+    placed.bars = bars_in
     placed.before = _before(joined(history, 0), rows)
     return placed
 
@@ -181,6 +196,7 @@ def _rows(subject: Subject, layout: Layout) -> Columns:
         placed = _placed(subject, layout, times, rows, ohlc, volume, count, TICKS, merged=True)
         if history.kind == "bars":
             placed.rising = _rising_rows(history, placed)
+            placed.bars = placed.count
         return placed
     here = slice(first, last)
     start_ns = history.time_ns[here]
@@ -217,26 +233,29 @@ def _rising(ohlc: Floats) -> Floats:
 
 
 def _rising_rows(history: History, columns: Columns) -> Floats:
-    """Share of each column's rows that rose, from up to sixteen of them."""
+    """Share of each column's rows that moved which rose, from up to sixteen; without any, whether it did."""
     asked = (np.arange(_ROWS_ASKED) + 0.5) / _ROWS_ASKED
     rows = columns.rows[:, None] + (asked * columns.count[:, None]).astype(np.int64)
-    share: Floats = (history.close[rows] >= history.open[rows]).mean(axis=1)
-    return share
+    return _share(np.sign(history.close[rows] - history.open[rows]), columns.rising)
 
 
 def _rising_bars(subject: Subject, history: Joined, rule: Timeframe, columns: Columns) -> Floats:
-    """Share of each column's bars that rose, from up to four of them; a column without any tells its own."""
+    """Share of each column's bars that moved which rose, from up to four; without any, whether it did."""
     asked = (np.arange(_BARS_ASKED) + 0.5) / _BARS_ASKED
     span = (columns.stop_ns - columns.start_ns)[:, None]
     times = (columns.start_ns[:, None] + (asked * span).astype(np.int64)).ravel()
     first = history.rows(floor_time(rule, subject.zone, times))
     last = history.rows(ceil_time(rule, subject.zone, times + 1))
     traded = (last > first).reshape(-1, _BARS_ASKED)
-    rose = history.closes(np.maximum(last - 1, 0)) >= history.opens(np.minimum(first, len(history) - 1))
-    known = traded.sum(axis=1)
-    share = (rose.reshape(-1, _BARS_ASKED) & traded).sum(axis=1) / np.maximum(known, 1)
-    shares: Floats = np.where(known > 0, share, columns.rising)
-    return shares
+    move = history.closes(np.maximum(last - 1, 0)) - history.opens(np.minimum(first, len(history) - 1))
+    return _share(np.sign(move).reshape(-1, _BARS_ASKED) * traded, columns.rising)
+
+
+def _share(moves: Floats, itself: Floats) -> Floats:
+    """Share of 1 among 1 and -1 in each row; bars of one trade are 0, and would all count as risen."""
+    rose, fell = (moves > 0).sum(axis=1), (moves < 0).sum(axis=1)
+    share: Floats = np.where(rose + fell > 0, rose / np.maximum(rose + fell, 1), itself)
+    return share
 
 
 def _row_times(time_ns: Ints, rows: Ints) -> Ints:

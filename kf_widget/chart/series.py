@@ -164,8 +164,9 @@ def _bars(drawing: Drawing) -> list[Mark]:
     line_px = _wick_px(drawing)
     if spacing >= 7 * layout.ratio:
         line_px = max(line_px, _line_px(layout) + 1)
+    tick_px = min(line_px, max(_line_px(layout) + 1, round(3 * layout.ratio)))
     bar_boxes(
-        columns.x0, columns.x1, columns.ohlc, spacing, line_px,
+        columns.x0, columns.x1, columns.ohlc, spacing, line_px, tick_px,
         price.log, price.top, price.scale, price.height, stems, opens, closes, rising,
     )  # fmt: skip
     ink = _BODIES[rising]
@@ -180,6 +181,9 @@ def _line(drawing: Drawing) -> list[Mark]:
         columns.x0, columns.x1, columns.ohlc, columns.merged,
         price.log, price.top, price.scale, price.height, x, y,
     )  # fmt: skip
+    if n == 1:  # a line of one point is a dash
+        half = 2.0 * drawing.layout.ratio
+        x, y = np.array([x[0] - half, x[0] + half], np.float32), np.repeat(y, 2)
     return [Polyline(x, y, _stroke_px(columns, drawing.layout), inks.LINE)]
 
 
@@ -290,7 +294,9 @@ def series_marks(chart_type: str, drawing: Drawing) -> list[Mark]:
     return _SERIES[chart_type](drawing)
 
 
-def volume_marks(history: History, columns: Columns, layout: Layout, most: float) -> list[Mark]:
+def volume_marks(
+    history: History, columns: Columns, layout: Layout, volume: Floats, most: float
+) -> list[Mark]:
     """Columns of volume, the largest of the visible window just under the pane's top."""
     n = len(columns)
     _, top, _, height = layout.volume
@@ -300,7 +306,7 @@ def volume_marks(history: History, columns: Columns, layout: Layout, most: float
         spacing = 4.0 * layout.ratio
         x1 = columns.x0 + spacing
     volume_boxes(
-        columns.x0, x1, columns.rising, columns.volume, spacing, _line_px(layout),
+        columns.x0, x1, columns.rising, volume, spacing, _line_px(layout),
         most, top + height, max(1.0, height - 4 * layout.ratio), tall, rising,
     )  # fmt: skip
     return [_rects(tall, _VOLUMES[rising])]

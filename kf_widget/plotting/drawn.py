@@ -80,6 +80,7 @@ def draw_svg(
 ) -> bytes:
     """One chart as an SVG document, gzipped if `compressed`; other arguments as for `draw_chart`."""
     scene = scene_of_table(ohlc, volume, look, title, box_size, reversal, tz, what)
+    scene.width, scene.height = look.width, look.height  # less than a scene can be
     encode = encode_svgz if compressed else encode_svg
     return encode(scene, look.theme.colours(), title=title or "")
 
@@ -109,7 +110,7 @@ def scene_of(shape: Shape, look: Look, zone: Zone, title: str | None = None, wha
     if look.width * look.height > MAX_AREA_PX:
         raise ValueError(
             f"{what}: width x height must be at most {MAX_AREA_PX:,} pixels with axes or for this chart "
-            f"type, got {look.width} x {look.height}. Draw it smaller, or as SVG."
+            f"type, got {look.width} x {look.height}. Draw it smaller; an SVG scales to any size."
         )
     subject = slot_subject(shape.open, shape.high, shape.low, shape.close, shape.volume, shape.slots)
     first = int(shape.slots[0]) if len(shape.slots) else 0

@@ -188,6 +188,8 @@ def _look(
     kind = choose("render", "chart_type", named, CHART_TYPES)
     with_axes = _flag("axes", axes)
     colours = _PALETTE.colours(chosen.colours())
+    # The bare kernels know one colour for a body and its wick.
+    own_wicks = (chosen.wick_up, chosen.wick_down) != (chosen.up, chosen.down)
     return Look(
         width=_side("width", width),
         height=_side("height", height),
@@ -197,7 +199,7 @@ def _look(
         grid=_flag("show_grid", show_grid),
         chart_type=kind,
         axes=with_axes,
-        bare=kind in BARE_TYPES and not with_axes,
+        bare=kind in BARE_TYPES and not with_axes and not (kind in ("candle", "hollow") and own_wicks),
         colours=colours,
         words=rgba_words(colours),
     )

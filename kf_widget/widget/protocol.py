@@ -317,6 +317,7 @@ def frame_content(
             "step": picture.step,
             "margin_top": picture.margin_top,
             "margin_bottom": MARGIN_BOTTOM,
+            "reach": picture.reach,
         },
         "scrub": list(scrub),
         "timeframe": spoken(picture.timeframe, history),

@@ -7,6 +7,7 @@ import pytest
 
 from kf_widget.chart import inks
 from kf_widget.chart.compose import Style, compose
+from kf_widget.chart.scene import Polyline
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.view import Viewport
 from kf_widget.history.bars import Bars
@@ -120,3 +121,40 @@ def test_a_quiet_view_is_scaled_to_the_price_that_stands() -> None:
     assert picture.prices.top - picture.prices.bottom < 50
     before = compose(subject, Viewport(-10 * MINUTE, -9 * MINUTE, None, 600, 300), BARE, measure)
     assert before.prices.bottom < 10.0 < before.prices.top < 500
+
+
+@pytest.mark.parametrize("chart_type", ["line", "area"])
+def test_one_trade_is_to_be_seen(chart_type: str) -> None:
+    subject = Subject.of(Ticks.from_columns(np.array([10**18]), np.array([100.25]), np.ones(1)))
+    viewport = Viewport(int(subject.axis.start) - 10**9, int(subject.axis.stop) + 10**9, None, 300, 200)
+    picture = compose(subject, viewport, Style(chart_type=chart_type, grid=False, axes=False), measure)
+    indices = np.empty((200, 300), np.uint8)
+    palette = rasterize(picture.scene, indices)
+    assert (palette.ink[indices] == inks.LINE).sum() >= 4
+
+
+def test_the_symbols_of_point_and_figure_are_whole() -> None:
+    """They reach half a box beyond the prices that they stand for."""
+    price = np.concatenate([np.arange(100, 106), np.arange(105, 99, -1), np.arange(100, 104)]).astype(float)
+    subject = Subject.of(Ticks.from_columns(10**18 + np.arange(16) * 10**9, price, np.ones(16)))
+    viewport = Viewport(int(subject.axis.start), int(subject.axis.stop), None, 600, 400)
+    picture = compose(subject, viewport, Style(chart_type="pnf", box_size=1.0), measure)
+    symbols = [mark for _, mark in picture.scene.layers if isinstance(mark, Polyline)]
+    assert symbols
+    for mark in symbols:
+        y = mark.y[np.isfinite(mark.y)]
+        assert y.min() > 0
+        assert y.max() < picture.layout.plot[3]
+    assert picture.reach == 0.5
+
+
+def test_bars_of_one_trade_leave_the_colour_to_those_that_move() -> None:
+    """At a timeframe with a trade a bar, all bars are flat, and the column tells its own move."""
+    n = 40_000
+    stamps = 10**18 + np.arange(n) * 10 * 10**9
+    subject = Subject.of(Ticks.from_columns(stamps, 1000 - np.arange(n) * 0.01, np.ones(n)))
+    viewport = Viewport(int(subject.axis.start), int(subject.axis.stop), None, 600, 400)
+    for timeframe in ("1s", "10s", "1m"):
+        picture = compose(subject, viewport, Style(timeframe), measure)
+        assert picture.columns.merged
+        assert (picture.columns.rising == 0.0).all(), timeframe

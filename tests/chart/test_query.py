@@ -197,6 +197,28 @@ def test_a_last_day_is_as_wide_as_its_hours_of_trading() -> None:
         assert np.ptp(widths) < 0.03 * widths[1]
 
 
+@pytest.mark.parametrize("timeframe", ["1m", "60t", "60v", "ticks"])
+@pytest.mark.parametrize("per_px", [1.3, 1.5, 2.7, 11.4])
+def test_volume_of_equal_bars_is_no_comb(timeframe: str, per_px: float) -> None:
+    """A pixel column that holds one bar more than its neighbour is not taller for it."""
+    n = 90_000
+    stamps = START + np.arange(n) * 10**9
+    price = 100 + 0.25 * np.cumsum(np.random.default_rng(3).integers(-2, 3, n))
+    history: Ticks | Bars = Ticks.from_columns(stamps, price, np.ones(n))
+    bar_ns = 60 * 10**9
+    if timeframe == "ticks":
+        history, bar_ns = history.resample("1s"), 10**9
+    subject = Subject.of(history)
+    width = 500
+    _, columns = shown(
+        subject, subject.axis.start, subject.axis.start + int(width * per_px * bar_ns), timeframe, width
+    )
+    inner = columns.volume_a_bar[1:-1]
+    assert columns.merged
+    assert np.ptp(columns.volume[1:-1]) > 0
+    assert inner == pytest.approx(np.full(inner.size, 1.0 if timeframe == "ticks" else 60.0))
+
+
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M", "ticks", "10t", "5v"])
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_tiny_histories(rows: int, timeframe: str) -> None:

@@ -14,11 +14,14 @@ import pytest
 
 from kf_widget import plotting
 from kf_widget.chart.inks import LINE
-from kf_widget.chart.scene import Polyline
+from kf_widget.chart.scene import Polyline, Texts
 from kf_widget.chart.slots import SLOT_NS, number_marks, stamp_marks
+from kf_widget.chart.theme import theme_named
 from kf_widget.history.zones import Zone
 from kf_widget.plotting.drawn import draw_chart, draw_svg, scene_of_table
 from kf_widget.plotting.look import look_of
+from kf_widget.raster import measure
+from tests.plotting.charts import UP, VOLUME_DOWN, VOLUME_UP, bars, where
 
 SIZE: dict[str, Any] = {"width": 640, "height": 400}
 TEXT = "{http://www.w3.org/2000/svg}text"
@@ -233,3 +236,72 @@ def test_marks_of_numbers_and_stamps() -> None:
         (mark,) = stamp_marks(np.array([stamp * 10**9]), Zone.of("UTC"))(0, SLOT_NS, 600, 70)
         assert mark.label == label
     assert stamp_marks(np.empty(0, np.int64), Zone.of("UTC"))(0, SLOT_NS, 100, 80) == []
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 40])
+def test_ohlc_bars_end_at_their_high_and_low(n: int) -> None:
+    """Open and close lie there, and are thick; as candles the same bars show how far they go."""
+    ohlc = {"open": [100.0] * n, "high": [110.0] * n, "low": [100.0] * n, "close": [110.0] * n}
+    look: dict[str, Any] = {"width": 1200, "height": 675, "axes": True, "show_grid": False}
+    rows = {}
+    for kind in ("candle", "ohlc"):
+        drawn = where(plotting.render_to_array(ohlc, None, chart_type=kind, **look), UP)[:, :1000]
+        rows[kind] = np.flatnonzero(drawn.any(axis=1))[[0, -1]].tolist()
+    assert rows["ohlc"] == rows["candle"]
+
+
+@pytest.mark.parametrize("chart_type", ["candle", "hollow"])
+@pytest.mark.parametrize("axes", [False, True])
+def test_wicks_have_the_colours_of_their_theme(chart_type: str, axes: bool) -> None:
+    theme = theme_named("light").replace(wick_up="#FF00FF", wick_down="#0000FF")
+    ohlc, _ = bars(40)
+    picture = plotting.render_to_array(
+        ohlc, None, width=300, height=200, theme=theme, chart_type=chart_type, axes=axes
+    )
+    assert where(picture, (255, 0, 255)).sum() > 20
+    assert where(picture, (0, 0, 255)).sum() > 20
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_every_bar_keeps_its_number(n: int) -> None:
+    """At any width: the end of the last slot is no whole nanosecond at most of them."""
+    for width in range(400, 1300, 7):
+        look = look_of(width=width, height=200, axes=True)
+        ohlc, _ = bars(n)
+        scene = scene_of_table(ohlc, None, look, None, None, 3, None, "test")
+        texts = [text for _, mark in scene.layers if isinstance(mark, Texts) for text in mark.strings]
+        assert str(n - 1) in texts, width
+
+
+@pytest.mark.parametrize("height", [300, 675, 1080])
+def test_labels_of_prices_a_step_apart_are_whole(height: int) -> None:
+    ohlc = {"open": [250.0] * 8, "high": [250.01] * 8, "low": [250.0] * 8, "close": [250.0, 250.01] * 4}
+    look = look_of(width=600, height=height, axes=True)
+    scene = scene_of_table(ohlc, None, look, None, None, 3, None, "test")
+    for clip, mark in scene.layers:
+        if isinstance(mark, Texts) and mark.align == "left":
+            for x, text in zip(mark.x, mark.strings, strict=True):
+                assert x + measure(text, mark.size_px, mark.weight) <= clip[2], text
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 3), (7, 90), (300, 2), (64, 64)])
+def test_a_small_svg_has_the_size_that_was_asked_for(width: int, height: int) -> None:
+    ohlc, volume = bars(9)
+    text = draw_svg(ohlc, volume, look_of(width=width, height=height)).decode()
+    assert f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"' in text
+
+
+@pytest.mark.parametrize("chart_type", ["candle", "heikin_ashi"])
+@pytest.mark.parametrize("n", [500, 2000])
+def test_equal_volumes_are_equally_tall(chart_type: str, n: int) -> None:
+    """Also where a pixel column holds one bar, and its neighbour two."""
+    ohlc, _ = bars(n)
+    volume = where_volume(
+        plotting.render_to_array(ohlc, np.ones(n), width=400, height=300, chart_type=chart_type, axes=True)
+    )
+    assert len(np.unique(volume[volume > 0])) == 1
+
+
+def where_volume(picture: Any) -> Any:
+    """Height of the volume in each pixel column."""
+    return (where(picture, VOLUME_UP) | where(picture, VOLUME_DOWN)).sum(axis=0)
