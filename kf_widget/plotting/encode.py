@@ -63,7 +63,8 @@ def check_options(
         elif name == "quality":
             value = _whole(what, name, value, 1, 100)
         elif name == "subsampling":
-            value = choose(what, name, _SUBSAMPLING.get(value, value), _SUBSAMPLING.values())
+            named = _SUBSAMPLING.get(value, value) if isinstance(value, int) else value
+            value = choose(what, name, named, _SUBSAMPLING.values())
         elif not isinstance(value, bool):
             raise TypeError(f"{what}: {name} must be True or False, got {value!r}.")
         checked[name] = value

@@ -9,6 +9,7 @@ byte for byte as one process writes them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -102,8 +103,9 @@ def _gathered(client: Any, ranges: list[Any], given_up: Any) -> list[Any]:
     try:
         return list(client.gather(ranges))
     except BaseException:
-        given_up.set()
-        client.gather(ranges, errors="skip")
+        with contextlib.suppress(Exception):  # the scheduler is gone, and with it who would write
+            given_up.set()
+            client.gather(ranges, errors="skip")
         raise
 
 
