@@ -233,7 +233,9 @@ export class ChartView implements ChartActions {
     this.element.dataset.frameSeq = String(message.seq);
     this.element.dataset.frame = String(message.frame);
     this.#toolbar.show(message);
-    this.#toolbar.note(NOTES[message.status] ?? message.status);
+    const linear = message.settings.price_scale === "log" && message.price.scale === "linear";
+    const status = NOTES[message.status] ?? message.status;
+    this.#toolbar.note(status || (linear ? "log needs prices above 0" : ""));
     this.#showError("");
     this.#stage.point(this.#pointer);
     if (!message.moving) {

@@ -49,6 +49,17 @@ afterEach(() => {
 });
 
 describe("a view", () => {
+  it("says why a logarithmic scale is not", async () => {
+    const settings = { ...FRAME.settings, price_scale: "log" };
+    const note = () => root().querySelector(".kf-note")!.textContent;
+    await frame({ settings });
+    expect(note()).toBe("log needs prices above 0");
+    await frame({ settings, frame: 4, price: { ...FRAME.price, scale: "log" } });
+    expect(note()).toBe("");
+    await frame({ settings, frame: 5, status: "compiling" });
+    expect(note()).toBe("compiling for the first use");
+  });
+
   it("greets with its size and ratio", () => {
     expect(model.sent).toEqual([
       {
