@@ -10,6 +10,7 @@ byte for byte as one process writes them.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -77,12 +78,11 @@ def fill_by_cluster(
         _lay_out(files, manifest.schema, rows)
         cuts = _cuts(rows, _RANGES_A_WORKER * max(len(client.scheduler_info()["workers"]), 1))
         given_up = Event(f"ingest-{uuid4()}", client)  # type: ignore[no-untyped-call]
-        write = client.map(
-            _write_range, *zip(*cuts, strict=True), root=root, id=manifest.id, schema=manifest.schema,
-            open_source=open_source, fingerprint=stream.fingerprint, backend=backend, given_up=given_up,
-            pure=False,
-        ) if cuts else []  # fmt: skip
-        spans = _gathered(client, write, given_up)
+        write = functools.partial(
+            _write_range, root=root, id=manifest.id, schema=manifest.schema, open_source=open_source,
+            fingerprint=stream.fingerprint, backend=backend, given_up=given_up,
+        )  # fmt: skip
+        spans = _over_ranges(client, write, cuts, given_up)
         for (_, last_ns), (first_ns, _), (start, _) in zip(spans[:-1], spans[1:], cuts[1:], strict=True):
             if first_ns < last_ns:
                 raise ValueError(
@@ -95,12 +95,15 @@ def fill_by_cluster(
         lock.close()
 
 
-def _gathered(client: Any, ranges: list[Any], given_up: Any) -> list[Any]:
-    """Results of all ranges; if one fails, or Ctrl-C comes, the others end soon and are waited for.
+def _over_ranges(client: Any, write: Any, cuts: list[tuple[int, int]], given_up: Any) -> list[Any]:
+    """Write all ranges; if one fails, or Ctrl-C comes, the others end soon and are waited for.
 
     They write into the folder, which afterwards is another's.
     """
+    ranges: list[Any] = []
     try:
+        if cuts:
+            ranges = client.map(write, *zip(*cuts, strict=True), pure=False)
         return list(client.gather(ranges))
     except BaseException:
         with contextlib.suppress(Exception):  # the scheduler is gone, and with it who would write
