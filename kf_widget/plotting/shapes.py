@@ -16,6 +16,9 @@ from kf_widget.plotting.columns import PRICES, Columns
 
 __all__ = ["Shape", "shape_of_bars", "shape_of_path"]
 
+_SMALLEST, _LARGEST = 1e-290, 1e300
+"""What a price scale can divide and mark."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
@@ -104,6 +107,13 @@ def _check(columns: Columns, what: str) -> None:
             raise ValueError(
                 f"{what}: {name} must be finite, got {column[bad[0]]} at row {bad[0]}. "
                 "Mend the value, or set it to NaN to leave it out."
+            )
+        size = np.abs(column)
+        bad = np.flatnonzero((size > _LARGEST) | ((size < _SMALLEST) & (size > 0)))
+        if bad.size:
+            raise ValueError(
+                f"{what}: {name} must be 0 or {_SMALLEST:g} to {_LARGEST:g} in size with axes or for this "
+                f"chart type, got {column[bad[0]]} at row {bad[0]}. Multiply the prices by a power of ten."
             )
     if columns.has_volume:
         bad = np.flatnonzero((columns.volume < 0) | np.isinf(columns.volume))

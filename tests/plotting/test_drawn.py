@@ -305,3 +305,17 @@ def test_equal_volumes_are_equally_tall(chart_type: str, n: int) -> None:
 def where_volume(picture: Any) -> Any:
     """Height of the volume in each pixel column."""
     return (where(picture, VOLUME_UP) | where(picture, VOLUME_DOWN)).sum(axis=0)
+
+
+@pytest.mark.parametrize("chart_type", ["candle", "heikin_ashi", "renko"])
+def test_prices_at_the_ends_of_float64_draw_or_are_told(chart_type: str) -> None:
+    for size in (1e-289, 1e-100, 1e100, 9e299):
+        ohlc, volume = bars(40)
+        scaled = {name: column * (size / 200) for name, column in ohlc.items()}
+        draw_chart(scaled, volume, look_of(width=300, height=200, axes=True, chart_type=chart_type))
+    for size in (1e-300, 5e-322, 1e301, 1.7e308):
+        scaled = {name: column / column.max() * size for name, column in ohlc.items()}
+        with pytest.raises(
+            ValueError, match=r"must be 0 or 1e-290 to 1e\+300 in size .* at row \d+\. Multiply"
+        ):
+            draw_chart(scaled, volume, look_of(width=300, height=200, axes=True, chart_type=chart_type))
