@@ -30,7 +30,7 @@ def test_each_is_done_once(n: int, step: int, workers: int, cores: int, apart: b
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lanes, "thread_count", lambda: cores)
         over_lanes(work, n, step, workers, apart=apart)
-    assert all(0 < stop - start <= step for start, stop in done)
+    assert all(0 < stop - start <= (16 * step if apart else step) for start, stop in done)
     assert sorted(k for start, stop in done for k in range(start, stop)) == list(range(n))
 
 
@@ -46,6 +46,17 @@ def test_a_failure_stops_the_rest(apart: bool, workers: int) -> None:
     with pytest.raises(ValueError, match=r"^\d+$"):
         over_lanes(work, 1000, 1, workers, apart=apart)
     assert len(begun) <= workers
+
+
+def test_a_stretch_is_taken_in_ever_smaller_pieces() -> None:
+    """Large ones need the interpreter seldom, small ones at the end let all threads end together."""
+    done: list[tuple[int, int]] = []
+    over_lanes(lambda start, stop: done.append((start, stop)), 2000, 10, 1, apart=True)
+    sizes = [stop - start for start, stop in done]
+    assert max(sizes) == sizes[0] == 160
+    assert sizes[-5:-1] == [10] * 4
+    assert sizes[:-1] == sorted(sizes[:-1], reverse=True)
+    assert len(sizes) < 40
 
 
 def test_threads_apart_begin_in_stretches_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
