@@ -30,6 +30,7 @@ from numba.core.serialize import dumps
 
 __all__ = ["cache_root", "is_compiled", "kernel", "part", "sources_of"]
 
+_DIGEST = 16
 _PACKAGE = Path(__file__).parent
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+kf_widget\.([\w.]+)", re.MULTILINE)
 
@@ -112,6 +113,10 @@ class _Impl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012
 
 
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+
+
 class _Files:
     """Machine code of one kernel, a file to a signature."""
 
@@ -126,10 +131,12 @@ class _Files:
         return self._path(key).exists()
 
     def load(self, key: Any) -> Any:
-        """What was saved, or None; a file that another Numba wrote, or a dying disk, counts as none."""
+        """What was saved, or None; a damaged file counts as none, before its code is looked at."""
         try:
-            kept, made = pickle.loads(self._path(key).read_bytes())
-        except Exception:  # a broken pickle raises whatever its bytes happen to call for
+            whole = self._path(key).read_bytes()
+            digest, data = whole[:_DIGEST], whole[_DIGEST:]
+            kept, made = pickle.loads(data) if digest == _digest(data) else (None, None)
+        except Exception:  # of another Numba's classes
             return None
         return made if kept == key else None
 
@@ -139,7 +146,8 @@ class _Files:
         new = path.with_suffix(f".{uuid.uuid4().hex[:16]}")
         with contextlib.suppress(OSError):
             try:
-                new.write_bytes(dumps((key, made)))  # type: ignore[no-untyped-call]
+                data = dumps((key, made))  # type: ignore[no-untyped-call]
+                new.write_bytes(_digest(data) + data)
                 new.replace(path)
             finally:
                 new.unlink(missing_ok=True)

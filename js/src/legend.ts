@@ -3,7 +3,10 @@
 import type { HeldFrame, Shown } from "./canvas";
 import { element, setText } from "./dom";
 import { barTime, formatChange, formatPrice, formatVolume, stepped } from "./format";
-import { overlapping } from "./readout";
+import { overlapping, type Readout } from "./readout";
+
+/** What rounding to float32 may change of a number, and a little more. */
+const FLOAT32 = 2 ** -22;
 
 /** The last bar that is visible, or -1. */
 export function lastVisible(frame: HeldFrame, shown: Shown): number {
@@ -13,6 +16,13 @@ export function lastVisible(frame: HeldFrame, shown: Shown): number {
     left + shown.x[1] * width,
   ]);
   return stop > start ? stop - 1 : -1;
+}
+
+/** A price of the readout, on the grid of prices where float32 alone has moved it off. */
+export function exact(readout: Readout, relative: number, step: number | undefined): number {
+  const price = relative + readout.base;
+  const near = stepped(price, step);
+  return Math.abs(near - price) <= Math.abs(relative) * FLOAT32 ? near : price;
 }
 
 export class Legend {
@@ -49,9 +59,7 @@ export class Legend {
       return;
     }
     const { decimals, step } = message.price;
-    // Averages are no multiples of a step; other prices are, and lose what float32 added.
-    const grid = message.chart_type === "heikin_ashi" ? undefined : step;
-    const price = (column: Float32Array, at = row) => stepped(column[at]! + readout.base, grid);
+    const price = (column: Float32Array, at = row) => exact(readout, column[at]!, step);
     const volume = message.bars.volume === false ? "" : formatVolume(readout.volume[row]!);
     const close = price(readout.close);
     const before = row > 0 ? price(readout.close, row - 1) : price(readout.open);
@@ -80,7 +88,8 @@ export class Legend {
   describe(frame: HeldFrame, row: number): string {
     if (row < 0) return "no bar is visible";
     const { readout, message } = frame;
-    const close = formatPrice(readout.close[row]! + readout.base, message.price.decimals);
+    const { decimals, step } = message.price;
+    const close = formatPrice(exact(readout, readout.close[row]!, step), decimals);
     return `${message.timeframe}, last visible ${barTime(readout, row)}, close ${close}`;
   }
 }

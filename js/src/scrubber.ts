@@ -104,14 +104,17 @@ export class Scrubber {
     delete this.element.dataset.dragging;
   }
 
-  /** Ask for a window that stays inside the history. */
+  /** Ask for a window that stays inside the history, or no farther out of it than it was. */
   #want([start, stop]: Span<HistoryFraction>): void {
-    const width = Math.min(stop - start, 1);
-    const left = this.#dragged?.part === "stop" ? start : clamp(start, 0, 1 - width);
+    const held = this.#dragged?.window ?? this.#window;
+    const low = Math.min(held[0], 0);
+    const high = Math.max(held[1], 1);
+    const width = Math.min(stop - start, high - low);
+    const left = clamp(start, low, high - width);
     const window: Span<HistoryFraction> =
       this.#dragged === null || this.#dragged.part === "middle"
         ? [left, left + width]
-        : [Math.max(start, 0), Math.min(stop, 1)];
+        : [Math.max(start, low), Math.min(stop, high)];
     this.show(window);
     this.scrub(window);
   }

@@ -60,6 +60,22 @@ describe("the scrubber", () => {
     expect(wanted()).toEqual([0, 1]);
   });
 
+  it("keeps the room that a window has beyond the newest data", () => {
+    scrubber.show([0, 1.3]);
+    pointer(grip("start"), "pointerdown", 0, 5);
+    pointer(scrubber.element, "pointermove", 100, 5);
+    expect(wanted()).toEqual([0.1, 1.3]);
+    pointer(scrubber.element, "pointerup", 100, 5);
+    scrubber.show([0.5, 1.25]);
+    pointer(scrubber.element, "pointerdown", 700, 5);
+    pointer(scrubber.element, "pointermove", 701, 5);
+    expect(wanted()![0]).toBeCloseTo(0.5, 12);
+    expect(wanted()![1]).toBe(1.25);
+    pointer(scrubber.element, "pointermove", 500, 5);
+    expect(wanted()![0]).toBeCloseTo(0.3, 12);
+    expect(wanted()![1]).toBeCloseTo(1.05, 12);
+  });
+
   it("shows a handle to grab however narrow the window is", () => {
     scrubber.show([0.999999, 0.9999991]);
     const handle = scrubber.element.querySelector<HTMLElement>(".kf-handle")!;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { formatChange, formatPrice, formatTime, formatVolume, stepped } from "../src/format";
+import { exact } from "../src/legend";
+import type { Readout } from "../src/readout";
 
 describe("formatPrice", () => {
   it.each([
@@ -23,6 +25,19 @@ describe("stepped", () => {
     expect(stepped(100.2501, 0.25)).toBe(100.25);
     expect(stepped(100.2501, undefined)).toBe(100.2501);
     expect(stepped(100.2501, 0)).toBe(100.2501);
+  });
+});
+
+describe("exact", () => {
+  const readout = { base: 100 } as Readout;
+  it("puts back on the grid what float32 moved off it", () => {
+    expect(exact({ base: 1e15 } as Readout, Math.fround(2500000000000), 2.5e11)).toBe(1.0025e15);
+    expect(exact(readout, Math.fround(0.1), 0.01)).toBeCloseTo(100.1, 12);
+  });
+  it("leaves bricks, boxes and averages as they are", () => {
+    expect(exact(readout, Math.fround(13.0416), 0.25)).toBeCloseTo(113.0416, 5);
+    expect(exact(readout, Math.fround(0.125), 0.25)).toBe(100.125);
+    expect(exact(readout, 0, undefined)).toBe(100);
   });
 });
 

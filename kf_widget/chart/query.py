@@ -130,10 +130,12 @@ def _time_bars(subject: Subject, layout: Layout, rule: Timeframe) -> Columns:
     placed.before = _before(history, rows)
     _keep_within(placed, layout, axis, bar_ns)
     if merged:
-        placed.rising = _rising_bars(subject, history, rule, placed)
-        placed.bars = np.maximum(np.rint((placed.x1 - placed.x0) * layout.ns_per_px / bar_ns), 1).astype(
-            np.int64
-        )
+        placed.rising, few = _rising_bars(subject, history, rule, placed)
+        # A slot without trades is no bar. Few slots are all looked at; of many, each may have a trade.
+        all_seen = placed.stop_ns - placed.start_ns < (_BARS_ASKED + 0.5) * rule.nominal_ns
+        slots = np.rint((placed.x1 - placed.x0) * (layout.ns_per_px / bar_ns))
+        bars_in = np.where(all_seen, few, np.minimum(slots, placed.count))
+        placed.bars = np.maximum(bars_in, 1).astype(np.int64)
     return placed
 
 
@@ -239,16 +241,22 @@ def _rising_rows(history: History, columns: Columns) -> Floats:
     return _share(np.sign(history.close[rows] - history.open[rows]), columns.rising)
 
 
-def _rising_bars(subject: Subject, history: Joined, rule: Timeframe, columns: Columns) -> Floats:
-    """Share of each column's bars that moved which rose, from up to four; without any, whether it did."""
+def _rising_bars(subject: Subject, history: Joined, rule: Timeframe, columns: Columns) -> tuple[Floats, Ints]:
+    """Share of each column's bars that moved which rose, from up to four; and how many those were.
+
+    Where none moved, whether the column did.
+    """
     asked = (np.arange(_BARS_ASKED) + 0.5) / _BARS_ASKED
     span = (columns.stop_ns - columns.start_ns)[:, None]
     times = (columns.start_ns[:, None] + (asked * span).astype(np.int64)).ravel()
-    first = history.rows(floor_time(rule, subject.zone, times))
-    last = history.rows(ceil_time(rule, subject.zone, times + 1))
+    begins = floor_time(rule, subject.zone, times)
+    first, last = history.rows(begins), history.rows(ceil_time(rule, subject.zone, times + 1))
     traded = (last > first).reshape(-1, _BARS_ASKED)
     move = history.closes(np.maximum(last - 1, 0)) - history.opens(np.minimum(first, len(history) - 1))
-    return _share(np.sign(move).reshape(-1, _BARS_ASKED) * traded, columns.rising)
+    again = np.zeros(traded.shape, dtype=np.bool_)
+    again[:, 1:] = np.diff(begins.reshape(traded.shape), axis=1) == 0
+    found: Ints = np.count_nonzero(traded & ~again, axis=1)
+    return _share(np.sign(move).reshape(-1, _BARS_ASKED) * traded, columns.rising), found
 
 
 def _share(moves: Floats, itself: Floats) -> Floats:

@@ -31,6 +31,7 @@ NAME = "a name for a file, with no NUL and in characters that the file system's 
 _count = itertools.count()
 _NAMELESS: int = getattr(os, "O_TMPFILE", 0)
 _OPEN_FILES = "/proc/self/fd/"
+_OPEN_NAMES = ("/proc/", "/dev/fd/")
 _LONGEST_NAME = 255  # bytes
 
 
@@ -213,8 +214,10 @@ def _written_nameless(path: str, data: bytes) -> bool:
 
 
 def _takes_bytes(path: str) -> bool:
-    """Whether the name is one of a device or a pipe, which a file must not take the place of."""
+    """Whether it names a device, a pipe or an open file, which a file must not take the place of."""
     try:
+        if os.path.islink(path) and os.readlink(path).startswith(_OPEN_NAMES):  # noqa: PTH114, PTH115
+            return True  # as /dev/stdout is
         kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
     except FileNotFoundError:
         return False

@@ -28,10 +28,12 @@ class _Loan:
         self._block = block
         self.__array_interface__ = np.frombuffer(block, np.uint8).__array_interface__ | {"shape": shape}
 
-    def __del__(self, kept: deque[mmap.mmap] = _kept) -> None:
-        self._block.madvise(
-            _FREE
-        )  # should the system run short, it may take what nobody has written to since
+    def __del__(self, kept: deque[mmap.mmap] = _kept, free: int = _FREE) -> None:
+        try:
+            # Should the system run short, it may take what nobody has written to since.
+            self._block.madvise(free)
+        except OSError:  # of locked memory; let it go
+            return
         kept.append(self._block)
 
 

@@ -25,7 +25,7 @@ from kf_widget.history.timeframe import Timeframe
 from kf_widget.widget import protocol as say
 from kf_widget.widget.scheduler import Job, submit
 from kf_widget.widget.views import SETTLED_OVERSCAN, View
-from kf_widget.widget.window import Anchor, Window, at_end, clamped, fitted, moved, slid
+from kf_widget.widget.window import Anchor, Window, at_end, clamped, fitted, moved, roomy, slid
 
 __all__ = ["Conductor"]
 
@@ -132,11 +132,11 @@ class Conductor:
             for view in self.views.values():
                 view.overview_stale |= theme != self.theme
             self.theme = theme
+            before_ns = self._bar_ns()
             self.style = replace(self.style, **changes)
             if "timeframe" in changes and self.shows_newest:
-                stop = at_end(self.window, self.subject.axis, self._bar_ns()).stop
-                if stop > self.window.stop:  # the last bar may be wider now
-                    self.window = clamped(replace(self.window, stop=stop), self.subject.axis)
+                window = roomy(self.window, self.subject.axis, before_ns, self._bar_ns())
+                self.window = clamped(window, self.subject.axis)
             self._changed()
         self.request()
 

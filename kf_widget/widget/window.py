@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kf_widget.chart.compose import Picture
 from kf_widget.chart.timeaxis import TimeAxis
 
-__all__ = ["MIN_SPAN_NS", "Anchor", "Window", "at_end", "clamped", "fitted", "moved", "slid"]
+__all__ = ["MIN_SPAN_NS", "Anchor", "Window", "at_end", "clamped", "fitted", "moved", "roomy", "slid"]
 
 MIN_SPAN_NS = 100_000
 """Years into an axis its float positions are 16 ns apart, a fifth of a px at this span."""
@@ -76,9 +76,23 @@ def fitted(axis: TimeAxis, bar_ns: float = 0.0) -> Window:
 def at_end(window: Window, axis: TimeAxis, bar_ns: float = 0.0) -> Window:
     """A window as wide, with the newest data at its right edge and as much room beside it as in `fitted`."""
     span = window.stop - window.start
-    room = max(span * (_RIGHT_MARGIN / (1 + _RIGHT_MARGIN)), min(bar_ns, span * _MOST_ROOM))
-    stop = int(axis.stop) + math.ceil(room)
+    least, most = (span * (share / (1 + share)) for share in (_RIGHT_MARGIN, _MOST_ROOM))
+    stop = int(axis.stop) + math.ceil(max(least, min(bar_ns, most)))
     return replace(window, start=stop - span, stop=stop)
+
+
+def roomy(window: Window, axis: TimeAxis, before_ns: float, bar_ns: float) -> Window:
+    """A window that shows the newest data, with room for bars of another length than before.
+
+    It ends where it ended if that was somebody's wish, and shows all of the last bar.
+    """
+    start, stop = window.start, int(axis.stop)
+    span = max(stop - start, MIN_SPAN_NS)
+    old, new = (
+        stop + math.ceil(max(span * _RIGHT_MARGIN, min(ns, span * _MOST_ROOM))) for ns in (before_ns, bar_ns)
+    )
+    own = abs(window.stop - old) <= 0.005 * span  # as `fitted`, `at_end` and growth by whole px leave it
+    return replace(window, stop=new if own else max(window.stop, new))
 
 
 def slid(window: Window, edge: int, newest: int, ns_per_px: float) -> tuple[Window, int]:

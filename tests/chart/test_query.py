@@ -219,6 +219,21 @@ def test_volume_of_equal_bars_is_no_comb(timeframe: str, per_px: float) -> None:
     assert inner == pytest.approx(np.full(inner.size, 1.0 if timeframe == "ticks" else 60.0))
 
 
+@pytest.mark.parametrize("width", [900, 1500, 2600])
+def test_slots_without_a_trade_are_no_bars(width: int) -> None:
+    """Minutes of which few have a trade, weeks on the clock: bars keep their height as they are merged."""
+    minutes = np.flatnonzero(np.random.default_rng(1).random(3000) < 0.15)
+    rare = Ticks.from_columns(START + minutes * 60 * 10**9, 100.0 + minutes % 7, np.full(minutes.size, 10.0))
+    days = np.flatnonzero(np.arange(2000) % 7 < 5)
+    at = (days[:, None] * 86_400 + 36_000 + np.arange(30) * 60).ravel()
+    weekly = Ticks.from_columns(START + at * 10**9, 100.0 + at % 7, np.ones(at.size))
+    for ticks, timeframe, axis, volume in ((rare, "1m", "clock", 10.0), (weekly, "1D", "clock", 30.0)):
+        subject = Subject.of(ticks, "UTC", axis)
+        layout, columns = shown(subject, subject.axis.start, subject.axis.stop, timeframe, width)
+        assert columns.merged == (layout.ns_per_px > Timeframe.parse(timeframe).nominal_ns)
+        assert columns.volume_a_bar == pytest.approx(np.full(len(columns), volume))
+
+
 @pytest.mark.parametrize("timeframe", ["1s", "1m", "1D", "1M", "ticks", "10t", "5v"])
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_tiny_histories(rows: int, timeframe: str) -> None:

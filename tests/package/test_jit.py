@@ -78,12 +78,18 @@ def test_signatures_compiled_apart_are_all_found(load: Callable[[], Any]) -> Non
     assert compiled(late) == 0
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x80\x05", b"cos\nno_such_name\n.", "cut"])
+@pytest.mark.parametrize("damage", [b"", b"\x80\x05", b"cos\nno_such_name\n.", "cut", "bit"])
 def test_a_damaged_file_is_made_anew(load: Callable[[], Any], tmp_path: Path, damage: bytes | str) -> None:
     load()(np.array([1.0]))
     [path] = (tmp_path / "cache").rglob("*.nbc")
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if isinstance(damage, str) else damage)
+    middle = len(whole) // 2
+    if damage == "cut":
+        damage = whole[:middle]
+    elif damage == "bit":
+        damage = whole[:middle] + bytes([whole[middle] ^ 16]) + whole[middle + 1 :]
+    assert isinstance(damage, bytes)
+    path.write_bytes(damage)
     total = load()
     assert total(np.array([3.0, 4.0])) == 7.0
     assert compiled(total) == 1

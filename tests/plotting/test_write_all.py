@@ -93,6 +93,18 @@ def test_a_pipe_and_a_device_are_written_into(tmp_path: Path) -> None:
     assert names_in(tmp_path) == {"pipe.webp", "null.webp"}
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system has no /proc")
+def test_what_names_an_open_file_is_written_into(tmp_path: Path) -> None:
+    """/dev/stdout is such a link; where the output goes into a file it leads to no device."""
+    link, target = tmp_path / "stdout", tmp_path / "target"
+    [data] = some(1)
+    with target.open("wb") as opened:
+        link.symlink_to(f"/proc/self/fd/{opened.fileno()}")
+        assert write_all("test", [str(link)], [data]) == {}
+    assert link.is_symlink()
+    assert target.read_bytes() == data
+
+
 def test_a_file_that_is_read_only_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.webp"
     path.write_bytes(b"the old one")

@@ -311,3 +311,42 @@ def test_a_bar_that_has_begun_is_all_in_view(timeframe: str, way: str) -> None:
     assert picture.columns.x1[-1] <= right + 1
     if way != "choice":
         assert right - picture.columns.x1[-1] < 0.35 * (right - picture.layout.window[0])
+
+
+@pytest.fixture
+def begun() -> Subject:
+    """Ten days and two hours of trades."""
+    stamps = 1_704_067_200 * 10**9 + np.arange(242 * 60) * 60 * 10**9
+    return Subject.of(Ticks.from_columns(stamps, 100 + np.arange(stamps.size) % 7 * 0.25))
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "1D", "1W", "1M"])
+def test_end_after_fit_moves_nothing(begun: Subject, timeframe: str) -> None:
+    browser = Browser(begun, style=Style(timeframe=timeframe))
+    browser.hello()
+    browser.say("go", seq=1, where="fit")
+    fitted = browser.conductor.window
+    browser.say("go", seq=2, where="end")
+    window = browser.conductor.window
+    assert abs(window.start - fitted.start) <= 2
+    assert abs(window.stop - fitted.stop) <= 2
+
+
+def test_room_goes_with_the_timeframe(begun: Subject) -> None:
+    """To and fro it ends where it began, but a right edge of somebody's own choice stays."""
+    browser = Browser(begun)
+    conductor = browser.conductor
+    browser.hello()
+    first = conductor.window
+    spans = {}
+    for timeframe in ("1D", "1W", "1M", "1m", "1W", "1D", "auto"):
+        conductor.restyle(timeframe=timeframe)
+        span = conductor.window.stop - conductor.window.start
+        assert spans.setdefault(timeframe, span) == span
+        assert conductor.window.start == first.start
+    assert conductor.window == first
+    wide = Window(first.start, first.stop + 5 * 86_400 * 10**9)
+    conductor.look_at(wide)
+    for timeframe in ("1D", "1m"):
+        conductor.restyle(timeframe=timeframe)
+        assert conductor.window == wide
