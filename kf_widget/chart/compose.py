@@ -129,7 +129,9 @@ def compose(
     values, labels = price_marks(prices, layout.plot[3], _PRICE_GAP_CSS * ratio, history.price_step)
     if style.axes and labels:
         widest = float(measure(max(labels, key=len), layout.font_px, "regular"))
-        if widest > label_px:  # between two prices that a step parts
+        # Between two prices that a step parts. A digit more than the history's prices have is in the padding:
+        # the plot keeps its width while one pans.
+        if widest > max(label_px, layout.width - _label_x(layout)):
             return compose(subject, viewport, style, measure, marks, widest)
     price_map = _price_map(prices, layout.plot[3])
     digits = decimals(history.price_step, abs(prices.top - prices.bottom))
@@ -236,7 +238,7 @@ def _last(subject: Subject, timeframe: str) -> tuple[float, bool] | None:
 def _draw_grid(scene: Scene, layout: Layout, rows: np.ndarray, marks_x: np.ndarray) -> None:
     _, _, width, height = layout.plot
     bottom = layout.volume[1] + layout.volume[3]
-    line = max(1, int(layout.ratio + 0.25))
+    line = layout.line_px
     scene.add(
         Rects(marks_x, np.zeros_like(marks_x), marks_x + line, np.full_like(marks_x, bottom), inks.GRID)
     )
@@ -244,6 +246,11 @@ def _draw_grid(scene: Scene, layout: Layout, rows: np.ndarray, marks_x: np.ndarr
         Rects(np.zeros_like(rows), rows, np.full_like(rows, width), rows + line, inks.GRID),
         (0, 0, width, height),
     )
+
+
+def _label_x(layout: Layout) -> float:
+    """Where price labels begin."""
+    return layout.price[0] + layout.line_px + 7 * layout.ratio
 
 
 def _draw_axes(
@@ -256,8 +263,8 @@ def _draw_axes(
     measure: Measure,
 ) -> None:
     scene, layout = picture.scene, picture.layout
-    ratio, size_px = layout.ratio, layout.font_px
-    line = max(1, int(ratio + 0.25))
+    size_px = layout.font_px
+    line = layout.line_px
     plot_w, plot_h = layout.plot[2:]
     time_y = layout.time[1]
     # The pane borders: under the prices, under the volume, left of the price axis.
@@ -272,7 +279,7 @@ def _draw_axes(
         )
     )
     half = 0.5 * size_px
-    x = layout.price[0] + line + 7 * ratio
+    x = _label_x(layout)
     inside = (rows > half) & (rows < plot_h - half)
     tag = _draw_last(picture, x)
     if tag is not None:
@@ -319,7 +326,7 @@ def _draw_last(picture: Picture, x: float) -> int | None:
     fraction = float(picture.prices.to_fraction(np.array([price]))[0])
     if not 0 <= fraction <= 1:
         return None
-    line = max(1, int(layout.ratio + 0.25))
+    line = layout.line_px
     ink = inks.TAG_UP if rising else inks.TAG_DOWN
     row = min(math.floor(fraction * plot_h), plot_h - line)
     left = np.arange(0, plot_w, 4 * line)

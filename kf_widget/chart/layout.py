@@ -47,6 +47,11 @@ class Layout:
     font_px: int
 
     @property
+    def line_px(self) -> int:
+        """Width of a thin line in device pixels."""
+        return max(1, int(self.ratio + 0.25))
+
+    @property
     def stop(self) -> float:
         """Axis position of the plot's right edge, ns."""
         return self.start + self.plot[2] * self.ns_per_px

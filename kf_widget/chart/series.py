@@ -91,10 +91,6 @@ def _spacing_px(columns: Columns) -> float:
     return float(np.median(columns.x1 - columns.x0))
 
 
-def _line_px(layout: Layout) -> int:
-    return max(1, int(layout.ratio + 0.25))
-
-
 def _rects(corners: npt.NDArray[np.int32], ink: npt.ArrayLike) -> Rects:
     return Rects(corners[0], corners[1], corners[2], corners[3], ink)
 
@@ -110,7 +106,7 @@ def _columns(columns: Columns, price: PriceMap) -> list[Mark]:
 def _wick_px(drawing: Drawing) -> int:
     """Width of a wick: a line, or as much of a body as is wanted."""
     body = int(_spacing_px(drawing.columns) * 0.8)
-    return max(_line_px(drawing.layout), round(drawing.wick_share * body))
+    return max(drawing.layout.line_px, round(drawing.wick_share * body))
 
 
 def _candle_shapes(drawing: Drawing) -> tuple[Corners, Corners, npt.NDArray[np.uint8]]:
@@ -119,7 +115,7 @@ def _candle_shapes(drawing: Drawing) -> tuple[Corners, Corners, npt.NDArray[np.u
     wicks, bodies, rising = boxes(n), boxes(n), np.empty((2, n), dtype=np.uint8)
     candle_boxes(
         columns.x0, columns.x1, columns.ohlc, _spacing_px(columns),
-        _line_px(drawing.layout), _wick_px(drawing), price.log, price.top, price.scale, price.height,
+        drawing.layout.line_px, _wick_px(drawing), price.log, price.top, price.scale, price.height,
         wicks, bodies, rising,
     )  # fmt: skip
     return wicks, bodies, rising
@@ -145,7 +141,7 @@ def _hollow(drawing: Drawing) -> list[Mark]:
     up = (columns.ohlc[:, 3] >= before).astype(np.uint8)
     lower, holes = boxes(len(columns)), boxes(len(columns))
     filled = columns.ohlc[:, 3] < columns.ohlc[:, 0]
-    hollow_boxes(wicks, bodies, filled.astype(np.uint8), _line_px(drawing.layout), lower, holes)
+    hollow_boxes(wicks, bodies, filled.astype(np.uint8), drawing.layout.line_px, lower, holes)
     return [
         _rects(wicks, _WICKS[up]),
         _rects(lower, _WICKS[up]),
@@ -163,8 +159,8 @@ def _bars(drawing: Drawing) -> list[Mark]:
     spacing = _spacing_px(columns)
     line_px = _wick_px(drawing)
     if spacing >= 7 * layout.ratio:
-        line_px = max(line_px, _line_px(layout) + 1)
-    tick_px = min(line_px, max(_line_px(layout) + 1, round(3 * layout.ratio)))
+        line_px = max(line_px, layout.line_px + 1)
+    tick_px = min(line_px, max(layout.line_px + 1, round(3 * layout.ratio)))
     bar_boxes(
         columns.x0, columns.x1, columns.ohlc, spacing, line_px, tick_px,
         price.log, price.top, price.scale, price.height, stems, opens, closes, rising,
@@ -210,7 +206,7 @@ def _blocks(drawing: Drawing, high: Floats, low: Floats) -> Rects:
     found = boxes(len(columns))
     brick_boxes(
         columns.x0, columns.x1, np.ascontiguousarray(high), np.ascontiguousarray(low),
-        _line_px(drawing.layout), price.log, price.top, price.scale, price.height, found,
+        drawing.layout.line_px, price.log, price.top, price.scale, price.height, found,
     )  # fmt: skip
     return _rects(found, _BODIES[columns.rising.astype(np.intp)])
 
@@ -222,7 +218,7 @@ def _crosses_and_noughts(drawing: Drawing) -> list[Mark]:
         return _columns(columns, drawing.price) if columns.merged else []
     high, low = columns.ohlc[:, 1], columns.ohlc[:, 2]
     solid = _blocks(drawing, high + 0.5 * box, low - 0.5 * box)
-    edge = _line_px(drawing.layout)
+    edge = drawing.layout.line_px
     wide, up = columns.x1 - columns.x0, columns.rising >= 0.5
     room = _SYMBOL_CSS * drawing.layout.ratio
     reaches = drawing.price.rows(np.array([high.max(), high.max() - box]))
@@ -256,7 +252,7 @@ def _trades(drawing: Drawing) -> list[Mark]:
     n = len(columns)
     across, down, dots = boxes(n), boxes(n), boxes(n)
     prices = np.ascontiguousarray(columns.ohlc[:, 3])
-    line_px = _line_px(layout)
+    line_px = layout.line_px
     visible = max(1.0, n * (layout.window[1] - layout.window[0]) / layout.plot[2])
     room = (layout.window[1] - layout.window[0]) / visible / layout.ratio
     size_px = round(min(max(room * 0.8, 3.0), 7.0) * layout.ratio)
@@ -306,7 +302,7 @@ def volume_marks(
         spacing = 4.0 * layout.ratio
         x1 = columns.x0 + spacing
     volume_boxes(
-        columns.x0, x1, columns.rising, volume, spacing, _line_px(layout),
+        columns.x0, x1, columns.rising, volume, spacing, layout.line_px,
         most, top + height, max(1.0, height - 4 * layout.ratio), tall, rising,
     )  # fmt: skip
     return [_rects(tall, _VOLUMES[rising])]

@@ -158,3 +158,21 @@ def test_bars_of_one_trade_leave_the_colour_to_those_that_move() -> None:
         picture = compose(subject, viewport, Style(timeframe), measure)
         assert picture.columns.merged
         assert (picture.columns.rising == 0.0).all(), timeframe
+
+
+@pytest.mark.parametrize(("low", "high"), [(50, 98), (2, 9.75), (1, 3), (400, 999), (9000, 9990), (-8, 5)])
+def test_the_plot_keeps_its_width_while_one_pans(low: float, high: float) -> None:
+    """Though the axis marks 100 where no price of the history has three digits."""
+    k = np.arange(20_000)
+    price = np.round((low + (high - low) * (0.5 + 0.5 * np.sin(k / 900))) / 0.25) * 0.25
+    subject = Subject.of(Ticks.from_columns(10**18 + k * 10**9, price, np.ones(k.size)))
+    widths, digits = set(), set()
+    for start in range(0, 12_000, 200):
+        first = int(subject.axis.start) + start * 10**9
+        picture = compose(
+            subject, Viewport(first, first + 3000 * 10**9, None, 800, 500), Style("1m"), measure
+        )
+        widths.add(picture.layout.plot[2])
+        digits.add(len(f"{picture.prices.top:.0f}"))
+    assert len(widths) == 1
+    assert len(digits) > 1 or (low, high) in [(1, 3), (-8, 5)]
