@@ -119,8 +119,8 @@ def compose(
         box_size = style.box_size
 
     seen = np.empty(3)
-    volume = columns.volume_a_bar
-    visible_extremes(columns.x0, columns.x1, columns.ohlc, volume, *map(float, layout.window), seen)
+    left, right = map(float, layout.window)
+    visible_extremes(columns.x0, columns.x1, columns.ohlc, columns.volume_a_bar, left, right, seen)
     margin = MARGIN_TOP
     if style.axes and not style.formed:
         margin = max(margin, min(_LEGEND_CSS * ratio / layout.plot[3], 0.25))
@@ -161,7 +161,7 @@ def compose(
         _draw_grid(scene, layout, rows, marks_x)
     if layout.volume[3]:
         clip = _clip(layout.volume)
-        for mark in volume_marks(history, columns, layout, volume, float(seen[2])):
+        for mark in volume_marks(history, columns, layout, float(seen[2])):
             scene.add(mark, clip)
     clip = _clip(layout.plot)
     drawing = Drawing(history, columns, layout, price_map, style.wick_share, box_size)

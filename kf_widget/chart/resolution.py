@@ -11,7 +11,7 @@ from kf_widget.history.levels import MINUTE_NS
 from kf_widget.history.protocol import History, Ints
 from kf_widget.history.timeframe import Timeframe
 
-__all__ = ["AUTO", "LADDER", "TICKS", "resolve", "shown_ns", "spoken"]
+__all__ = ["AUTO", "LADDER", "TICKS", "bar_ns", "resolve", "shown_ns", "spoken"]
 
 AUTO = "auto"
 TICKS = "ticks"
@@ -65,6 +65,13 @@ def resolve(subject: Subject, timeframe: str, start: int, stop: int, width_css: 
         if shown_ns(subject, rule) >= wanted_ns and rule.nominal_ns >= ticks_ns:
             return TICKS if rule.nominal_ns == ticks_ns else str(rule)
     return str(_ladder()[-1]) if ticks_ns <= _ladder()[-1].nominal_ns else TICKS
+
+
+def bar_ns(subject: Subject, timeframe: str, start: int, stop: int, width_css: float) -> float:
+    """Length on the axis of the bars that `resolve` gives; 0 for rows as they are and bars cut by trades."""
+    resolved = resolve(subject, timeframe, start, stop, width_css)
+    rule = None if resolved == TICKS else Timeframe.parse(resolved)
+    return shown_ns(subject, rule) if rule is not None and rule.by_time else 0.0
 
 
 def spoken(timeframe: str, history: History) -> str:

@@ -290,9 +290,7 @@ def series_marks(chart_type: str, drawing: Drawing) -> list[Mark]:
     return _SERIES[chart_type](drawing)
 
 
-def volume_marks(
-    history: History, columns: Columns, layout: Layout, volume: Floats, most: float
-) -> list[Mark]:
+def volume_marks(history: History, columns: Columns, layout: Layout, most: float) -> list[Mark]:
     """Columns of volume, the largest of the visible window just under the pane's top."""
     n = len(columns)
     _, top, _, height = layout.volume
@@ -302,7 +300,7 @@ def volume_marks(
         spacing = 4.0 * layout.ratio
         x1 = columns.x0 + spacing
     volume_boxes(
-        columns.x0, x1, columns.rising, volume, spacing, layout.line_px,
+        columns.x0, x1, columns.rising, columns.volume_a_bar, spacing, layout.line_px,
         most, top + height, max(1.0, height - 4 * layout.ratio), tall, rising,
     )  # fmt: skip
     return [_rects(tall, _VOLUMES[rising])]

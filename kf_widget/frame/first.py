@@ -46,7 +46,7 @@ def compile_first() -> None:
     )  # fmt: skip
     layout = lay_out(Viewport(0, 60 * 10**9, None, 300, 200), 40.0, True)
     series_marks("candle", Drawing(history, columns, layout, PriceMap(False, 2.0, 1.0, layout.plot[3])))
-    volume_marks(history, columns, layout, columns.volume, 1.0)
+    volume_marks(history, columns, layout, 1.0)
     keep_apart(whole, whole, 1, np.empty(1, np.bool_))
     visible_extremes(real - 1, real, columns.ohlc, real, 0.0, 1.0, np.empty(3))
 

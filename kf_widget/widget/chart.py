@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
-import numpy as np
 import traitlets
 
 from kf_widget.chart.compose import Picture, Style
@@ -34,7 +33,7 @@ from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
 from kf_widget.widget.cells import adopt, current_cell
 from kf_widget.widget.conductor import Conductor
-from kf_widget.widget.files import EXPORT_FORMATS, export_bytes, format_of
+from kf_widget.widget.files import EXPORT_FORMATS, TABLES, check_size, export_bytes, format_of
 from kf_widget.widget.follow import Follower
 from kf_widget.widget.source import as_history, growing
 from kf_widget.widget.stats import summary
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Chart"]
 
 DEFAULT_SIZE = (1200, 600)
-_TABLES = ("csv", "parquet")
 _SCRIPT = Path(__file__).parent.parent / "static" / "widget.js"
 _log = logging.getLogger("kf_widget")
 
@@ -374,7 +372,7 @@ class Chart(anywidget.AnyWidget):
         default = self._size()
         width = default[0] if width is None else width
         height = default[1] if height is None else height
-        _check_size(what, width, height, ratio, drawn)
+        check_size(what, width, height, ratio, drawn)
         window = self._open.window
         return Viewport(window.start, window.stop, window.price, width, height, ratio)
 
@@ -425,7 +423,7 @@ class Chart(anywidget.AnyWidget):
         self, format: str, width: int | None, height: int | None, scale: float, what: str = "export"
     ) -> bytes:
         conductor = self._open
-        viewport = self._viewport(what, width, height, scale, drawn=format not in _TABLES)
+        viewport = self._viewport(what, width, height, scale, drawn=format not in TABLES)
         on_screen = self._picture()
         style = replace(conductor.style, timeframe=on_screen.timeframe)
         prices = on_screen.prices
@@ -516,24 +514,3 @@ class Chart(anywidget.AnyWidget):
         data["image/png"] = base64.b64encode(png).decode("ascii")
         data["text/plain"] = self._alt()
         return data, {**metadata, "image/png": {"alt": self._alt()}}
-
-
-def _check_size(what: str, width: Any, height: Any, ratio: Any, drawn: bool) -> None:
-    for name, value in (("width", width), ("height", height)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{what}: {name} must be a whole number of px, got {value!r}.")
-        if not 1 <= value <= 16_383:
-            raise ValueError(f"{what}: {name} must be 1 to 16,383 px, got {value!r}.")
-    name = "scale" if what == "export" else "ratio"
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float | np.number):
-        raise TypeError(f"{what}: {name} must be a number, 0.25 to 8, got {ratio!r}.")
-    if not 0.25 <= ratio <= 8:
-        raise ValueError(f"{what}: {name} must be 0.25 to 8, got {ratio!r}.")
-    most = capped_ratio(width, height, float(ratio), 0.0)
-    if drawn and most < ratio:
-        most = math.floor(100 * most) / 100
-        remedy = f"{name}={most:g}" if most >= 0.25 else "a smaller width or height"
-        raise ValueError(
-            f"{what}: width x height x {name} must be less for a picture, "
-            f"got {width} x {height} x {ratio:g}. Take {remedy}."
-        )

@@ -14,14 +14,13 @@ from typing import Any
 from kf_widget.chart.compose import Style
 from kf_widget.chart.path import PATH_TYPES, carry_paths
 from kf_widget.chart.readout import read_out
-from kf_widget.chart.resolution import TICKS, resolve, shown_ns
+from kf_widget.chart.resolution import bar_ns
 from kf_widget.chart.subject import Subject
 from kf_widget.chart.theme import Theme, theme_named
 from kf_widget.chart.view import Viewport
 from kf_widget.frame.render import Renderer
 from kf_widget.frame.webp import vp8l_ready
 from kf_widget.history.protocol import History
-from kf_widget.history.timeframe import Timeframe
 from kf_widget.widget import protocol as say
 from kf_widget.widget.scheduler import Job, submit
 from kf_widget.widget.views import SETTLED_OVERSCAN, View
@@ -70,8 +69,7 @@ class Conductor:
         self.theme = theme
         self.time_axis = "trading"
         self.views: dict[str, View] = {}
-        self.window = fitted(subject.axis)
-        self.window = fitted(subject.axis, self._bar_ns())
+        self._fit()
         self._edge: int | None = None
         self._touch(subject.axis.stop)
         self._grown = self._slid = False
@@ -116,14 +114,15 @@ class Conductor:
         self.request()
 
     def _bar_ns(self) -> float:
-        """Length on the axis of the bars in the window; 0 where they are not of time, or all have ended."""
-        width = max((view.size.width for view in self.views.values() if view.visible), default=_USUAL_CSS)
-        style, window, subject = self.style, self.window, self.subject
-        timeframe = resolve(subject, style.timeframe, window.start, window.stop, width)
-        if timeframe == TICKS or style.chart_type in PATH_TYPES:
+        """Length on the axis of the bars that the window shows; 0 where the last one ends with the data."""
+        if self.style.chart_type in PATH_TYPES:
             return 0.0
-        rule = Timeframe.parse(timeframe)
-        return shown_ns(subject, rule) if rule.by_time else 0.0
+        width = max((view.size.width for view in self.views.values() if view.visible), default=_USUAL_CSS)
+        return bar_ns(self.subject, self.style.timeframe, self.window.start, self.window.stop, width)
+
+    def _fit(self) -> None:
+        self.window = fitted(self.subject.axis)  # which tells how long its bars are
+        self.window = fitted(self.subject.axis, self._bar_ns())
 
     def restyle(self, **changes: Any) -> None:
         """Change fields of the style, or `theme`."""
@@ -132,9 +131,10 @@ class Conductor:
             for view in self.views.values():
                 view.overview_stale |= theme != self.theme
             self.theme = theme
-            before_ns = self._bar_ns()
+            makes_room = "timeframe" in changes and self.shows_newest
+            before_ns = self._bar_ns() if makes_room else 0.0
             self.style = replace(self.style, **changes)
-            if "timeframe" in changes and self.shows_newest:
+            if makes_room:
                 window = roomy(self.window, self.subject.axis, before_ns, self._bar_ns())
                 self.window = clamped(window, self.subject.axis)
             self._changed()
@@ -339,8 +339,7 @@ class Conductor:
         axis = self.subject.axis
         span = self.window.stop - self.window.start
         if where == "fit":
-            self.window = fitted(axis)
-            self.window = fitted(axis, self._bar_ns())
+            self._fit()
         elif where == "start":
             start = int(axis.start)
             self.window = clamped(Window(start, start + span, self.window.price), axis)

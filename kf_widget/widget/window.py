@@ -69,8 +69,12 @@ def fitted(axis: TimeAxis, bar_ns: float = 0.0) -> Window:
     """The whole history, with a little room at the right, and for a bar that has just begun."""
     start, stop = int(axis.start), int(axis.stop)
     span = max(stop - start, MIN_SPAN_NS)
-    room = max(span * _RIGHT_MARGIN, min(bar_ns, span * _MOST_ROOM))
-    return Window(start, start + span + math.ceil(room))
+    return Window(start, start + span + _room(span, bar_ns))
+
+
+def _room(span: int, bar_ns: float) -> int:
+    """What stays free beside so much data."""
+    return math.ceil(max(span * _RIGHT_MARGIN, min(bar_ns, span * _MOST_ROOM)))
 
 
 def at_end(window: Window, axis: TimeAxis, bar_ns: float = 0.0) -> Window:
@@ -88,9 +92,7 @@ def roomy(window: Window, axis: TimeAxis, before_ns: float, bar_ns: float) -> Wi
     """
     start, stop = window.start, int(axis.stop)
     span = max(stop - start, MIN_SPAN_NS)
-    old, new = (
-        stop + math.ceil(max(span * _RIGHT_MARGIN, min(ns, span * _MOST_ROOM))) for ns in (before_ns, bar_ns)
-    )
+    old, new = (stop + _room(span, ns) for ns in (before_ns, bar_ns))
     own = abs(window.stop - old) <= 0.005 * span  # as `fitted`, `at_end` and growth by whole px leave it
     return replace(window, stop=new if own else max(window.stop, new))
 
