@@ -24,7 +24,6 @@ LADDER = (
 MIN_BAR_CSS = 4.0
 MIN_TICK_CSS = 2.5
 _DAY_NS = 86_400 * 10**9
-_UNITS = {"W": 7 * _DAY_NS, "D": _DAY_NS, "h": 3600 * 10**9, "m": MINUTE_NS, "s": 10**9}
 
 
 @functools.cache
@@ -76,12 +75,12 @@ def bar_ns(subject: Subject, timeframe: str, start: int, stop: int, width_css: f
 
 def spoken(timeframe: str, history: History) -> str:
     """A resolved timeframe as people call it: bars as they are by their length, trades as "ticks"."""
-    if timeframe != TICKS or not history.interval_ns:
+    length = history.interval_ns
+    if timeframe != TICKS or not length:
         return timeframe
-    for unit, length in _UNITS.items():
-        if history.interval_ns % length == 0:
-            return f"{history.interval_ns // length}{unit}"
-    return f"{history.interval_ns / 10**6:g}ms"
+    if length % (7 * _DAY_NS) == 0:
+        return str(Timeframe("week", length // (7 * _DAY_NS)))
+    return str(Timeframe("day", length // _DAY_NS) if length % _DAY_NS == 0 else Timeframe("time", length))
 
 
 def _few_ticks(history: History, edges: Ints, most: float) -> bool:

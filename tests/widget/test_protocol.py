@@ -158,7 +158,7 @@ def content_of(history: Any, timeframe: str = "ticks", height: int = 300) -> dic
         (7 * 86_400 * 10**9, "1W"),
         (4 * 3600 * 10**9, "4h"),
         (90 * 10**9, "90s"),
-        (5 * 10**5, "0.5ms"),
+        (5 * 10**5, "500us"),
     ],
 )
 def test_bars_as_they_are_are_no_trades(interval_ns: int, spoken: str) -> None:
