@@ -3,10 +3,10 @@
     python benchmarks/batch.py [--charts 2000] [--turns 15] [--folder PATH]
 
 The plain loop render_ohlcv_chart + save_chart to memory, render_batch to arrays, render_charts_parallel to
-bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows, and
-gains by more threads: its cores by a hash, its memory by new arrays of zeros, its file system by the same
-files and nothing drawn. A gain is the median of those of neighbouring turns. Writes
-benchmarks/results/batch.json and .md.
+bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows and
+gains by more threads: its cores by a hash, its memory by arrays of zeros, its file system by the same files
+and nothing drawn. Work in memory takes turns, so that a minute in which the machine is busy elsewhere falls
+on every row; a gain is the median of those of neighbouring turns. Writes benchmarks/results/batch.json, .md.
 
 All files are kept until the end: a file system without a journal, as ext4 may be, gives no inode out anew
 that was deleted in the last minutes, and looks past each of them for every file it makes. Where files
@@ -74,20 +74,23 @@ def main() -> None:
     rows: list[dict[str, Any]] = [
         {"work": "render_ohlcv_chart + save_chart, memory", "one": rate(loop, n, turns)}
     ]
-    out = render_batch(windows, **SIZE)
+    out, rgb = render_batch(windows, **SIZE), render_batch(windows, **SIZE, enable_antialiasing=False)
     tasks: dict[str, Callable[[int | None], Any]] = {
         "render_batch, new memory": lambda k: render_batch(windows, num_workers=k, **SIZE),
         "render_batch, memory of the one before": lambda k: render_batch(windows, num_workers=k, **SIZE),
         "render_batch, the same array again": lambda k: render_batch(windows, num_workers=k, out=out, **SIZE),
+        "render_batch, RGB, the same array again": lambda k: render_batch(
+            windows, num_workers=k, out=rgb, enable_antialiasing=False, **SIZE
+        ),
         "render_charts_parallel, WebP bytes": lambda k: render_charts_parallel(
             charts, num_workers=k, progress=False, **SIZE
         ),
         "machine: a hash of 60,000 bytes": lambda k: hash_all(bytes(60_000), n, k),
         "machine: a new array of zeros": lambda k: fill(np.empty(out.shape, np.uint8), k),
+        "machine: zeros in the same array again": lambda k: fill(out, k),
     }
-    for name, task in tasks.items():
-        after = forget if name.endswith("new memory") else None
-        rows.append({"work": name, **in_turns(task, n, turns, after)})
+    for name, row in in_turns(tasks, n, turns).items():
+        rows.append({"work": name, **row})
     for name, row in in_files(charts, data, turns, chosen.folder).items():
         rows.append({"work": name, **row})
     results = {
@@ -127,21 +130,20 @@ def rate(work: Callable[[], Any], n: int, turns: int) -> float:
     return statistics.median(rates)
 
 
-def in_turns(
-    task: Callable[[int | None], Any], n: int, turns: int, after: Callable[[], None] | None = None
-) -> dict[str, Any]:
-    """One thread and all, in turns, so that a noisy machine treats both alike; `after` each is not timed."""
-    rates: tuple[list[float], list[float]] = ([], [])
-    task(None)
+def in_turns(tasks: dict[str, Callable[[int | None], Any]], n: int, turns: int) -> dict[str, dict[str, Any]]:
+    """Each task by one thread and by all, in turns, so that a noisy machine treats all of them alike."""
+    rates: dict[tuple[str, int | None], list[float]] = {(name, k): [] for name in tasks for k in (1, None)}
     for _ in range(turns):
-        for workers, taken in zip((1, None), rates, strict=True):
-            began = time.perf_counter()
-            made = task(workers)
-            taken.append(n / (time.perf_counter() - began))
-            del made  # giving a gigabyte back is no part of making it
-            if after is not None:
-                after()
-    return compared(*rates)
+        for name, task in tasks.items():
+            task(None)  # memory that a virtual machine has not used for seconds is new to its host, too
+            for workers in (1, None):
+                if name.endswith("new memory"):
+                    forget()
+                began = time.perf_counter()
+                made = task(workers)
+                rates[name, workers].append(n / (time.perf_counter() - began))
+                del made  # giving a gigabyte back is no part of making it
+    return {name: compared(rates[name, 1], rates[name, None]) for name in tasks}
 
 
 def compared(one: list[float], every: list[float]) -> dict[str, Any]:

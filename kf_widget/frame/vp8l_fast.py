@@ -298,7 +298,7 @@ def encode_fast(
             numbers = work[_BYTES : _BYTES + LITERALS // 8].view(np.uint8)
             for s in range(16):
                 numbers[s] = ranks[s]
-            look_up(given, numbers, flat)
+            look_up(given, numbers, flat, False)
     size = 0
     for turn in range(2):  # the second without packing
         if packed:

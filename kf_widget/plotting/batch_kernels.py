@@ -7,7 +7,7 @@ from typing import Any
 from kf_widget.frame.vp8l_fast import encode_fast
 from kf_widget.jit import kernel
 from kf_widget.plotting.bare_kernels import draw_chart
-from kf_widget.raster.lookup import look_up, look_up_rgb
+from kf_widget.raster.lookup import finish_stream, look_up, look_up_rgb
 
 __all__ = ["DRAWN", "encode_charts", "paint_charts"]
 
@@ -29,7 +29,8 @@ def _gather_bytes(indices: Any, table: Any, out: Any) -> None:
 def paint_charts(
     open: Any, high: Any, low: Any, close: Any, volume: Any, starts: Any, stops: Any, first: int, last: int,
     kind: int, has_volume: bool, grid: bool, smooth: bool, wick_ratio: float,
-    image: Any, x: Any, y: Any, cover: Any, solid: Any, table: Any, words: Any, out: Any, failures: Any,
+    image: Any, x: Any, y: Any, cover: Any, solid: Any, table: Any, words: Any, out: Any, streamed: bool,
+    failures: Any,
 ) -> None:  # fmt: skip
     """Draw charts `first` to `last` as colours.
 
@@ -43,6 +44,7 @@ def paint_charts(
     words : uint32 (n, height * width) over the same memory as `out` for RGBA, or (n, 3/4 of that) for
         RGB where that is whole, else (n, 0)
     out : uint8 (n, 3 * height * width), or (n, 0) for RGBA
+    streamed : write words past the caches; the first of each chart then lies at a multiple of 16 bytes
     failures : int64 (n,), overwritten with what `draw_chart` returns
     """
     flat = image.reshape(image.size)
@@ -54,11 +56,13 @@ def paint_charts(
         if failures[k] < 0:
             image[:, :] = 0
         if out.shape[1] == 0:
-            look_up(flat, table, words[k])
+            look_up(flat, table, words[k], streamed)
         elif words.shape[1] > 0:
-            look_up_rgb(flat, table, words[k])
+            look_up_rgb(flat, table, words[k], streamed)
         else:
             _gather_bytes(flat, table, out[k])
+    if streamed:
+        finish_stream()
 
 
 @kernel

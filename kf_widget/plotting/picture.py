@@ -58,12 +58,12 @@ def picture_of(
     flat = indices.reshape(-1)
     if look.antialiasing:
         words = np.empty(indices.size, np.uint32)
-        look_up(flat, table, words)
+        look_up(flat, table, words, False)
         # Pillow maps the memory and copies it on the first write.
         image = Image.frombuffer("RGBA", (width, height), words, "raw", "RGBA", 0, 1)
     else:
         pixels = easel().pixels(indices.size)
-        look_up(flat, table, pixels)
+        look_up(flat, table, pixels, False)
         image = Image.new("RGB", (width, height), None)
         image.frombytes(pixels.data, "raw", "RGBX")
         words = _NO_WORDS

@@ -37,28 +37,28 @@ class _Loan:
         kept.append(self._block)
 
 
-def recycled(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """An array like `np.empty`, over the memory of the one dropped last where that has the room.
+def recycled(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], bool]:
+    """An array like `np.empty`, and whether it lies in the memory of the one dropped last.
 
     One such block is kept at most, and the system may take its memory back at any time. Costs 10 us; new
     memory costs 90 us a megabyte more once it is written to.
     """
     size = math.prod(shape)
     if size < _LEAST_BYTES or not _FREE:
-        return np.empty(shape, np.uint8)
+        return np.empty(shape, np.uint8), False
     with contextlib.suppress(IndexError):
         block = _kept.pop()
         if size <= len(block) <= 2 * size:
-            return np.asarray(_Loan(block, shape))
+            return np.asarray(_Loan(block, shape)), True
         del block
     try:
         block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError:
-        return np.empty(shape, np.uint8)  # says what is short, and by how much
+        return np.empty(shape, np.uint8), False  # says what is short, and by how much
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a system without them
             block.madvise(mmap.MADV_HUGEPAGE)
-    return np.asarray(_Loan(block, shape))
+    return np.asarray(_Loan(block, shape)), False
 
 
 def forget() -> None:

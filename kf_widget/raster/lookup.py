@@ -19,9 +19,10 @@ from numba.extending import intrinsic
 from kf_widget.history.lanes import shuffled
 from kf_widget.jit import kernel, part
 
-__all__ = ["highest", "is_lookup", "look_up", "look_up_rgb", "seen_bits"]
+__all__ = ["finish_stream", "highest", "is_lookup", "look_up", "look_up_rgb", "seen_bits"]
 
 _SIXTEEN: Final = 16
+_ALIGNED: Final = 16
 _PIECE: Final = 1 << 13
 _POWERS: Final = np.uint16(1) << np.arange(_SIXTEEN, dtype=np.uint16)
 _BYTE: Final = ir.IntType(8)
@@ -118,6 +119,22 @@ def _store(builder: Any, found: Any, place: Any, held: Any) -> None:
     builder.store(found, place, align=1)
 
 
+def _stream(builder: Any, found: Any, place: Any, held: Any) -> None:
+    """Store past the caches: memory that is not in them need not be read before it is written."""
+    store = builder.store(found, place, align=_ALIGNED)
+    store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INDEX, 1)]))
+
+
+def _fence(typingctx: Any) -> Any:
+    """Wait until other threads see what was streamed."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def _note_difference(builder: Any, found: Any, place: Any, held: Any) -> None:
     _note(builder, builder.xor(found, builder.load(place, align=1)), place, held)
 
@@ -137,7 +154,9 @@ def _either(builder: Any, held: Any) -> Any:
 
 # A decorator would tell mypy that the typing context is an argument of the caller's.
 _can_pick: Any = intrinsic(_picks_bytes)
+finish_stream: Any = intrinsic(_fence)
 _store_sixteens, _store_threes = _over_sixteens(_store), _over_sixteens(_store, 3)
+_stream_sixteens, _stream_threes = _over_sixteens(_stream), _over_sixteens(_stream, 3)
 _compare_sixteens, _note_sixteens = _over_sixteens(_note_difference), _over_sixteens(_note)
 
 
@@ -157,35 +176,43 @@ def _by_sixteens(pixels: Any) -> int:
 
 
 @kernel
-def look_up(indices: Any, table: Any, out: Any) -> None:
+def look_up(indices: Any, table: Any, out: Any, streamed: bool) -> None:
     """Look up one entry a pixel.
 
     indices : uint8 (n,), each below the table's size
     table : uint8 or uint32 (16,) or more
     out : the same (n,), overwritten
+    streamed : past the caches, until `finish_stream`; `out` then begins at a multiple of 16 bytes
     """
     n = indices.size
     for start in range(0, n, _PIECE):
         stop = min(start + _PIECE, n)
         done = _by_sixteens(indices[start:stop])
         if done > 0:
-            _store_sixteens(indices[start : start + done], table, out[start:stop])
+            if streamed:
+                _stream_sixteens(indices[start : start + done], table, out[start:stop])
+            else:
+                _store_sixteens(indices[start : start + done], table, out[start:stop])
         for i in range(start + done, stop):
             out[i] = table[indices[i]]
 
 
 @kernel
-def look_up_rgb(indices: Any, table: Any, out: Any) -> None:
+def look_up_rgb(indices: Any, table: Any, out: Any, streamed: bool) -> None:
     """Look up four pixels for three words.
 
     indices : uint8 (4 n,); table : uint32 (256,), 0x00BBGGRR; out : uint32 (3 n,), overwritten
+    streamed : as for `look_up`
     """
     n = indices.size
     for start in range(0, n, _PIECE):
         stop = min(start + _PIECE, n)
         done = _by_sixteens(indices[start:stop])
         if done > 0:
-            _store_threes(indices[start : start + done], table, out[start // 4 * 3 :])
+            if streamed:
+                _stream_threes(indices[start : start + done], table, out[start // 4 * 3 :])
+            else:
+                _store_threes(indices[start : start + done], table, out[start // 4 * 3 :])
         for i in range((start + done) // 4, stop // 4):
             a = table[indices[4 * i]]
             b = table[indices[4 * i + 1]]

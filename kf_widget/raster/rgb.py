@@ -48,10 +48,10 @@ def raster_rgb(
     flat = np.ascontiguousarray(indices).reshape(-1)
     target = out.reshape(-1)
     if channels == 4:
-        look_up(flat, table.view("<u4")[:, 0], target.view("<u4"))
+        look_up(flat, table.view("<u4")[:, 0], target.view("<u4"), False)
         return out
     table[:, 3] = 0
     whole = flat.size // 4 * 4
-    look_up_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"))
+    look_up_rgb(flat[:whole], table.view("<u4")[:, 0], target[: 3 * whole].view("<u4"), False)
     target[3 * whole :] = table[flat[whole:], :3].reshape(-1)
     return out

@@ -124,6 +124,26 @@ def test_out_is_written_and_returned() -> None:
             render_batch(windows, out=bad, **SMALL)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shift", [0, 4, 16])
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (97, 63), (98, 63), (100, 61)])
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_large_array_again_is_the_same(
+    smooth: bool, width: int, height: int, shift: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written past the caches, where its charts lie at multiples of 16 bytes."""
+    ohlc, volume = bars(80)
+    charts = rolling_windows(ohlc, 50, volume=volume)
+    wanted = render_batch(charts, width, height, enable_antialiasing=smooth)
+    monkeypatch.setattr(batch, "_PAST_CACHES", 0)
+    room = np.full(wanted.nbytes + 64, 77, np.uint8)
+    first = -room.ctypes.data % 16 + shift
+    out = room[first : first + wanted.nbytes].reshape(wanted.shape)
+    render_batch(charts, width, height, enable_antialiasing=smooth, out=out)
+    np.testing.assert_array_equal(out, wanted)
+    assert (room[:first] == 77).all()
+    assert (room[first + wanted.nbytes :] == 77).all()
+
+
 def test_a_fault_names_its_window_and_row() -> None:
     table = history()
     table["low"][123] = -np.inf

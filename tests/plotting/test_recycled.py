@@ -28,30 +28,44 @@ def nothing_kept() -> Iterator[None]:
     forget()
 
 
+def new(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return recycled(shape)[0]
+
+
 def place(array: npt.NDArray[np.uint8]) -> int:
     return int(array.ctypes.data)
 
 
 def test_the_next_array_lies_where_the_last_did() -> None:
-    first = recycled(SHAPE)
+    first = new(SHAPE)
     first[:] = 7
     where = place(first)
     del first
-    second = recycled((39, *SHAPE[1:]))
+    second = new((39, *SHAPE[1:]))
     assert place(second) == where
     assert second.flags.carray
     assert second.dtype == np.uint8
     assert second.shape == (39, *SHAPE[1:])
 
 
+def test_it_says_whether_memory_was_used() -> None:
+    array, used = recycled(SHAPE)
+    assert not used
+    del array
+    again, used = recycled(SHAPE)
+    assert used
+    del again
+    assert not recycled((1, 10, 10, 4))[1]
+
+
 def test_a_view_keeps_its_memory() -> None:
-    first = recycled(SHAPE)
+    first = new(SHAPE)
     first[:] = 7
     views = [first[3:5].reshape(-1)[::2], memoryview(first), first.view(np.uint32), np.asarray(first).T]
     where = place(first)
     del first
     while views:
-        other = recycled(SHAPE)
+        other = new(SHAPE)
         other[:] = 9
         assert place(other) != where
         assert np.asarray(views[-1]).view(np.uint8).reshape(-1)[0] == 7
@@ -61,28 +75,28 @@ def test_a_view_keeps_its_memory() -> None:
 
 
 def test_much_larger_blocks_and_small_arrays_are_not_taken() -> None:
-    large = recycled(SHAPE)
+    large = new(SHAPE)
     where = place(large)
     del large
-    assert place(recycled((19, *SHAPE[1:]))) != where
-    small = recycled((1, 10, 10, 4))
+    assert place(new((19, *SHAPE[1:]))) != where
+    small = new((1, 10, 10, 4))
     assert small.flags.owndata
-    assert recycled((0, 10, 10, 4)).shape == (0, 10, 10, 4)
+    assert new((0, 10, 10, 4)).shape == (0, 10, 10, 4)
 
 
 def test_one_block_is_kept() -> None:
-    arrays = [recycled(SHAPE) for _ in range(3)]
+    arrays = [new(SHAPE) for _ in range(3)]
     places = {place(array) for array in arrays}
     arrays.clear()
     assert len(module._kept) == 1
-    again = [recycled(SHAPE) for _ in range(2)]
+    again = [new(SHAPE) for _ in range(2)]
     assert place(again[0]) in places
     assert not module._kept
 
 
 def test_too_much_is_said_as_numpy_says_it() -> None:
     with pytest.raises(MemoryError, match="Unable to allocate"):
-        recycled((1 << 40, 200, 300, 4))
+        new((1 << 40, 200, 300, 4))
 
 
 def test_batches_that_reuse_memory_equal_the_first() -> None:
@@ -100,7 +114,7 @@ def test_threads_never_share_a_block() -> None:
 
     def work(number: int) -> None:
         for turn in range(150):
-            array = recycled((18, 200, 300, 4))
+            array = new((18, 200, 300, 4))
             mark = (number + 16 * turn) % 251
             array[:, :, 0] = mark
             if not (array[:, :, 0] == mark).all():
@@ -122,13 +136,13 @@ def test_threads_never_share_a_block() -> None:
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
 def test_a_forked_child_leaves_its_parents_pixels_alone() -> None:
-    array = recycled(SHAPE)
+    array = new(SHAPE)
     array[:] = 7
 
     def work() -> None:
         nonlocal array
         del array
-        recycled(SHAPE)[:] = 9
+        new(SHAPE)[:] = 9
 
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()

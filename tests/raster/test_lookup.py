@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -14,23 +15,52 @@ import pytest
 from llvmlite import ir
 
 from kf_widget.raster import lookup
-from kf_widget.raster.lookup import is_lookup, look_up
+from kf_widget.raster.lookup import is_lookup, look_up, look_up_rgb
 
 seen_bits = numba.njit(lambda pixels: lookup.seen_bits(pixels))
 
 
+def lined_up(size, dtype):
+    """Zeros that begin at a multiple of 16 bytes."""
+    room = np.zeros(size * np.dtype(dtype).itemsize + 16, np.uint8)
+    first = -room.ctypes.data % 16
+    return room[first : first + size * np.dtype(dtype).itemsize].view(dtype)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint32])
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 4096, 8192, 8193, 20_000])
 @pytest.mark.parametrize("most", [1, 2, 15, 16, 17, 255])
-def test_equals_indexing(dtype, size, most):
+def test_equals_indexing(dtype, size, most, streamed):
     rng = np.random.default_rng(size)
     table = rng.integers(0, np.iinfo(dtype).max, 256, dtype, endpoint=True)
     indices = rng.integers(0, most, size, np.uint8)
     indices[: size // 3] %= 7  # a piece that can be picked beside one that cannot
-    out = np.zeros(size, dtype)
-    look_up(indices, table, out)
+    out = lined_up(size, dtype)
+    look_up(indices, table, out, streamed)
     np.testing.assert_array_equal(out, table[indices])
     assert is_lookup(indices, table, out)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("size", [4, 60, 64, 8192, 8196, 20_000])
+@pytest.mark.parametrize("most", [1, 16, 17])
+def test_four_pixels_in_three_words_equal_indexing(size, most, streamed):
+    rng = np.random.default_rng(size)
+    table = rng.integers(0, 1 << 24, 256, np.uint32)
+    indices = rng.integers(0, most, size, np.uint8)
+    out = lined_up(size // 4 * 3, np.uint32)
+    look_up_rgb(indices, table, out, streamed)
+    np.testing.assert_array_equal(
+        out.view(np.uint8), table[indices].view(np.uint8).reshape(-1, 4)[:, :3].ravel()
+    )
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction is named so on this processor")
+def test_streams_go_past_the_caches():
+    stream = numba.njit(lambda indices, table, out: lookup._stream_sixteens(indices, table, out))
+    stream(np.zeros(16, np.uint8), np.zeros(256, np.uint32), lined_up(16, np.uint32))
+    assert all("movnt" in text for text in stream.inspect_asm().values())
 
 
 @pytest.mark.parametrize("most", [16, 200])
@@ -69,7 +99,7 @@ from kf_widget.raster.lookup import is_lookup, look_up
 indices = np.arange(52, dtype=np.uint8) % 13
 table = np.arange(256, dtype=np.uint32) * 77777
 out = np.zeros(52, np.uint32)
-look_up(indices, table, out)
+look_up(indices, table, out, False)
 assert (out == table[indices]).all() and is_lookup(indices, table, out)
 wanted = np.stack([table >> 16, table >> 8, table], -1).astype(np.uint8)[indices]
 assert (raster_rgb(indices, table) == wanted).all()
