@@ -75,18 +75,25 @@ def seconds(work: Callable[[], Any], repeats: int, budget_s: float = 8.0) -> flo
 def read_sum(values: npt.NDArray[np.float64], start: int, stop: int) -> Any:
     """Sum of a part of an array; values : float64."""
     total = 0.0
-    for i in range(start, stop):
-        total += values[i]
+    part = values[start:stop]
+    for i in range(part.size):  # from `start` on each place would be gathered, as it might be negative
+        total += part[i]
     return total
 
 
-def read_bandwidth() -> float:
-    """Bytes a second that all cores read from memory, in a plain sum over 2 GiB."""
+def reading() -> tuple[int, Callable[[], Any]]:
+    """A plain sum over 2 GiB of memory by all cores: its bytes, and what does it."""
     values = np.ones(1 << 28)
     view = frozen(values)
     pieces = split(0, len(values), grain=1 << 20)
-    spread(lambda a, b: read_sum(view, a, b), pieces)
-    return values.nbytes / seconds(lambda: spread(lambda a, b: read_sum(view, a, b), pieces), 7)
+    return values.nbytes, lambda: spread(lambda start, stop: read_sum(view, start, stop), pieces)
+
+
+def read_bandwidth() -> float:
+    """Bytes a second that all cores read from memory."""
+    n_bytes, read = reading()
+    read()
+    return n_bytes / seconds(read, 7)
 
 
 class Stopwatch:

@@ -12,8 +12,9 @@ finds the processor prepared, and was 8 % faster at 30 us. The best run of a tur
 compared with the better of what it could have done on the same history by the median of the ratios of all
 rounds: two that do the same then differ by 2 % at most. Seconds are those of the best run of all.
 
-The memory's speed is that of a plain sum over 2 GiB by all cores. Bytes read are time, price and size of
-each row once; bytes written are seven columns of 8 bytes a bar.
+The memory's speed is that of a plain sum over 2 GiB by all cores, in turns with the scan, as other machines
+on the same memory let it be twice as fast in one minute as in another. Bytes read are time, price and size
+of each row once; bytes written are seven columns of 8 bytes a bar.
 The *bare* time is what the same memory takes without any work: the three columns summed, and columns for as
 many bars filled, in memory as new as the scan's. It is the scan's floor, as bars are few or many; a second
 history, a month at some 50 ticks a second, shows the scan where a bar has many rows.
@@ -40,7 +41,7 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.gpu import BAR_BYTES, peers_of, random_ticks, read_bandwidth
+from benchmarks.gpu import BAR_BYTES, peers_of, random_ticks, reading
 from benchmarks.machine import RESULTS, facts, markdown_table, save
 from kf_widget.history import resample as resampling
 from kf_widget.history.autotune import run_autotune
@@ -66,6 +67,7 @@ TURN_S = 0.003
 LONG_TURN_S = 0.02
 """No turn is longer, but for its first run."""
 ROUNDS = 9
+MEMORY_ROUNDS = 15
 
 
 class Way(NamedTuple):
@@ -92,28 +94,26 @@ def main() -> None:
     results: dict[str, Any] = {
         "machine": facts("kf_widget", "numpy", "numba", "polars", "pandas"),
         "threads": thread_count(),
-        "read_bytes_s": max(read_bandwidth() for _ in range(3)),
         "cases": [],
     }
     for text in TIMEFRAMES:  # compiles
-        case(random_ticks(1000), text, 0.0, 1.0, kept)
-    print(f"memory read: {results['read_bytes_s'] / 1e9:.1f} GB/s on {thread_count()} threads", flush=True)
+        case(random_ticks(1000), text, 0.0, kept)
     for n in (int(float(size)) for size in chosen.ticks):
         history = random_ticks(n)
         for text in TIMEFRAMES:
-            row = case(history, text, chosen.seconds, results["read_bytes_s"], kept)
+            row = case(history, text, chosen.seconds, kept)
             if n == PEERS_AT and text == "1s" and not chosen.no_peers:
                 row |= peers_of(history, text)
             results["cases"].append(row)
             print({key: float(f"{value:.3g}") if key != "timeframe" else value for key, value in row.items()})
             sys.stdout.flush()
         if n == PEERS_AT:
-            results["memory"] = [against_memory(history, text, results["read_bytes_s"]) for text in MEMORY]
+            results["memory"] = [against_memory(history, text) for text in MEMORY]
         del history
         gc.collect()
         if n == PEERS_AT:
             history = dense_ticks(n)
-            results["memory"] += [against_memory(history, text, results["read_bytes_s"]) for text in MEMORY]
+            results["memory"] += [against_memory(history, text) for text in MEMORY]
             del history
             gc.collect()
     save("resample", results)
@@ -140,12 +140,13 @@ def read_columns(
     times, prices, sizes = 0, 0.0, size[start] - size[start]
     while start < stop:
         after = min(start + 512, stop)
-        for i in range(start, after):
-            times += time_ns[i]
-        for i in range(start, after):
-            prices += price[i]
-        for i in range(start, after):
-            sizes += size[i]
+        some_times, some_prices, some_sizes = time_ns[start:after], price[start:after], size[start:after]
+        for i in range(some_times.size):
+            times += some_times[i]
+        for i in range(some_prices.size):
+            prices += some_prices[i]
+        for i in range(some_sizes.size):
+            sizes += some_sizes[i]
         start = after
     return times + prices + sizes
 
@@ -157,16 +158,14 @@ def fill_columns(out: Any, start: int, stop: int) -> None:
     while start < stop:
         after = min(start + 128, stop)
         for column in (open, high, low, close, volume):
-            for i in range(start, after):
-                column[i] = 1.0
+            column[start:after] = 1.0
         for column in (time_ns, counts):
-            for i in range(start, after):
-                column[i] = 1
+            column[start:after] = 1
         start = after
 
 
-def against_memory(history: Ticks, text: str, read_bytes_s: float) -> dict[str, Any]:
-    """Least seconds of a scan beside those of bare reading and writing, and the shares of memory speed."""
+def against_memory(history: Ticks, text: str) -> dict[str, Any]:
+    """Median seconds of a scan beside those of bare reading and writing, and the shares of memory speed."""
     timeframe, zone, n = Timeframe.parse(text), Zone.of("UTC"), len(history)
     columns = tuple(map(frozen, (history.time_ns, history.price, np.asarray(history.size))))
     rows = split(0, n, grain=1 << 17)
@@ -184,9 +183,11 @@ def against_memory(history: Ticks, text: str, read_bytes_s: float) -> dict[str, 
         out = BarColumns.room(n_bars)
         spread(lambda start, stop: fill_columns(out, start, stop), bars)
 
-    read()
-    write()
-    scan_s, read_s, write_s = (min(timeit.repeat(work, number=1, repeat=9)) for work in (scan, read, write))
+    stream_bytes, stream = reading()
+    works = (scan, read, write, stream)
+    rounds = [[timeit.timeit(work, number=1) for work in works] for _ in range(MEMORY_ROUNDS + 1)][1:]
+    scan_s, read_s, write_s, stream_s = (median(taken) for taken in zip(*rounds, strict=True))
+    share = median(of_stream / of_scan for of_scan, _, _, of_stream in rounds) / stream_bytes
     return {
         "timeframe": text,
         "bars": n_bars,
@@ -194,15 +195,14 @@ def against_memory(history: Ticks, text: str, read_bytes_s: float) -> dict[str, 
         "scan_s": scan_s,
         "bare_read_s": read_s,
         "bare_write_s": write_s,
-        "read_share": ROW_BYTES * n / scan_s / read_bytes_s,
-        "moved_share": (ROW_BYTES * n + BAR_BYTES * n_bars) / scan_s / read_bytes_s,
+        "read_bytes_s": stream_bytes / stream_s,
+        "read_share": ROW_BYTES * n * share,
+        "moved_share": (ROW_BYTES * n + BAR_BYTES * n_bars) * share,
         "bare_over_scan": (read_s + write_s) / scan_s,
     }
 
 
-def case(
-    history: Ticks, text: str, budget_s: float, read_bytes_s: float, kept: dict[str, Choices]
-) -> dict[str, Any]:
+def case(history: Ticks, text: str, budget_s: float, kept: dict[str, Choices]) -> dict[str, Any]:
     """Best seconds of each way, and what follows from them."""
     assert len(history.index) == len(history)
 
@@ -225,7 +225,6 @@ def case(
     turns = in_turns(history, text, ways, budget_s)
     best = {way: min(taken) for way, taken in turns.items()}
     n, n_bars = len(history), len(history.resample(text))
-    read, moved = ROW_BYTES * n, ROW_BYTES * n + BAR_BYTES * n_bars
     over = {}
     for name in kept:
         bare = f"{name}_without_index"
@@ -237,8 +236,6 @@ def case(
         "bars": n_bars,
         **{f"{way}_s": taken for way, taken in best.items()},
         **over,
-        "scan_read_share": read / best["scan"] / read_bytes_s,
-        "scan_moved_share": moved / best["scan"] / read_bytes_s,
     }
 
 
@@ -294,11 +291,9 @@ def tables(results: dict[str, Any]) -> str:
     text = markdown_table(("auto over the better way, with / without an index", *TIMEFRAMES), rows)
     ways = ("scan", "index", "build_and_index", "auto", "auto_without_index")
     head = (
-        f"{_power(cases[-1]['ticks'])} ticks; memory reads {results['read_bytes_s'] / 1e9:.1f} GB/s by"
-        f" {results['threads']} threads",
+        f"{_power(cases[-1]['ticks'])} ticks, {results['threads']} threads",
         "bars",
         *(f"{way.replace('_', ' ')} ms" for way in ways),
-        "scan: read / moved, of memory speed",
     )
     last = by_size[cases[-1]["ticks"]]
     text += "\n" + markdown_table(
@@ -308,7 +303,6 @@ def tables(results: dict[str, Any]) -> str:
                 timeframe,
                 f"{row['bars']:,}",
                 *(f"{row[f'{way}_s'] * 1e3:,.3g}" for way in ways),
-                f"{row['scan_read_share']:.0%} / {row['scan_moved_share']:.0%}",
             )
             for timeframe, row in last.items()
         ],
@@ -321,6 +315,7 @@ def tables(results: dict[str, Any]) -> str:
                 "scan ms",
                 "bare read ms",
                 "bare write ms",
+                "memory reads GB/s",
                 "share read",
                 "share moved",
                 "bare over scan",
@@ -330,6 +325,7 @@ def tables(results: dict[str, Any]) -> str:
                     f"{row['timeframe']}, {row['bars']:,} bars",
                     f"{row['ticks_a_bar']:,.1f}",
                     *(f"{row[key] * 1e3:,.3g}" for key in ("scan_s", "bare_read_s", "bare_write_s")),
+                    f"{row['read_bytes_s'] / 1e9:.1f}",
                     *(f"{row[key]:.0%}" for key in ("read_share", "moved_share", "bare_over_scan")),
                 )
                 for row in results["memory"]

@@ -32,11 +32,11 @@ BACKENDS: Final = ("auto", "cpu", "gpu")
 Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
-_FORMAT: Final = 4  # those before were measured on scans that are slower than today's
+_FORMAT: Final = 5  # those before were measured on bars of whole blocks, which flatter the index
 # Usual: the shortest bars that the index makes faster than the scan, in histories of so many rows: in the
-# fastest caches, in the last one, in memory. To build an index first takes longer than a scan, whatever the
+# second cache, in the last one, in memory. To build an index first takes longer than a scan, whatever the
 # bars.
-_INDEX_ROWS: Final = ((1 << 18, 64), (1 << 21, 144))
+_INDEX_ROWS: Final = ((1 << 15, 64), (1 << 21, 144))
 _INDEX_ROWS_FAR: Final = 256
 _KEPT: Final = 1024
 _DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise

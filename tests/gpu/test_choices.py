@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -21,6 +22,7 @@ from kf_widget.history import gpu_device, resample
 from kf_widget.history.autotune import Autotuned, run_autotune
 from kf_widget.history.choices import Choices, choices, choices_path, forget, save_choices
 from kf_widget.history.gpu_device import GpuInfo, gpu_info
+from kf_widget.history.run_kernels import GROUP
 from kf_widget.history.ticks import Ticks
 
 MEASURED = Choices(
@@ -139,7 +141,7 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
 
 def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> None:
     usual = Choices()
-    for n_rows, per_bar in ((100_000, 64), (1_000_000, 144), (100_000_000, 256)):
+    for n_rows, per_bar in ((32_000, 64), (1_000_000, 144), (100_000_000, 256)):
         assert usual.way(n_rows, n_rows // per_bar) == "index"
         assert usual.way(n_rows, n_rows // (per_bar - 1)) == "scan"
     assert usual.never_builds
@@ -243,6 +245,12 @@ def test_autotune_measures_saves_and_tells() -> None:
             best = found.choices.way(rows, rows // per_bar)
             assert seconds[best] <= 1.001 * min(seconds.values())
     assert run_autotune(rows=[2000], rows_per_bar=[2], save=False).path is None
+
+
+def test_autotune_tries_no_bars_of_whole_blocks() -> None:
+    """The index has no rows to read beside the blocks of such, which is not how a market trades."""
+    lengths = inspect.signature(run_autotune).parameters["rows_per_bar"].default
+    assert all(length % GROUP for length in lengths)
 
 
 def test_autotune_refuses_nonsense() -> None:
