@@ -193,7 +193,8 @@ def _prices(
     kind: Scale = "log" if style.price_scale == "log" else "linear"
     if viewport.price is not None:
         bottom, top = viewport.price
-        return PriceScale(kind if bottom > 0 else "linear", top, bottom)
+        told_apart = bottom > 0 and math.log10(top) > math.log10(bottom)
+        return PriceScale(kind if told_apart else "linear", top, bottom)
     if math.isnan(high):
         high = low = _standing(subject, viewport)
     return autoscale(high, low, kind, subject.history.price_step, margin_top, MARGIN_BOTTOM)

@@ -41,7 +41,8 @@ class PriceScale:
 
     Raises
     ------
-    ValueError : not finite, top not above bottom, or a logarithmic bottom that is not above 0.
+    ValueError : not finite, top not above bottom, a logarithmic bottom that is not above 0, or prices whose
+        logarithms are the same number.
     """
 
     kind: Literal["linear", "log"]
@@ -59,6 +60,11 @@ class PriceScale:
             raise ValueError(
                 f"price scale: bottom must be above 0 on a logarithmic scale, got {self.bottom!r}. "
                 "Use the linear scale."
+            )
+        if self.kind == "log" and math.log10(self.top) <= math.log10(self.bottom):
+            raise ValueError(
+                f"price scale: top and bottom must have logarithms that differ, got {self.top!r} and "
+                f"{self.bottom!r}. Use the linear scale."
             )
 
     def to_fraction(self, prices: npt.ArrayLike) -> Floats:

@@ -123,6 +123,14 @@ def test_a_quiet_view_is_scaled_to_the_price_that_stands() -> None:
     assert before.prices.bottom < 10.0 < before.prices.top < 500
 
 
+def test_prices_whose_logarithms_are_one_number_are_drawn_on_the_linear_scale() -> None:
+    subject = bars(np.full(50, 5000.0))
+    window = 5000.0, np.nextafter(5000.0, 6000.0).item()
+    viewport = Viewport(subject.axis.start, subject.axis.stop, window, 600, 300)
+    prices = compose(subject, viewport, Style("1m", price_scale="log"), measure).prices
+    assert (prices.kind, prices.bottom, prices.top) == ("linear", *window)
+
+
 @pytest.mark.parametrize("chart_type", ["line", "area"])
 def test_one_trade_is_to_be_seen(chart_type: str) -> None:
     subject = Subject.of(Ticks.from_columns(np.array([10**18]), np.array([100.25]), np.ones(1)))

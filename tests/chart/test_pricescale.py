@@ -60,6 +60,7 @@ def test_far_prices_stay_pixels_and_nan_stays_nan() -> None:
         ("linear", math.nan, 1.0, "finite"),
         ("linear", math.inf, 1.0, "finite"),
         ("log", 1.0, 0.0, "above 0 on a logarithmic scale"),
+        ("log", math.nextafter(5000.0, 6000.0), 5000.0, "logarithms that differ"),
         ("cubic", 2.0, 1.0, "'linear' or 'log'"),
     ],
 )
