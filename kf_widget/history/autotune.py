@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import operator
 import os
 import statistics
 import time
@@ -103,12 +104,8 @@ def run_autotune(
     One to two minutes on two cores. Nothing else should be busy. Without a GPU the CPU's own choices are
     measured: when to go through the index, and how finely to split a scan over threads.
     """
-    sizes = sorted(set(_sizes() if rows is None else rows))
-    lengths = sorted(set(rows_per_bar))
-    if not sizes or not lengths or sizes[0] < 1 or lengths[0] < 1:
-        raise ValueError(
-            f"run_autotune: rows and rows_per_bar must be 1 or more, got {rows}, {rows_per_bar}."
-        )
+    sizes = _sizes() if rows is None else _whole("rows", rows)
+    lengths = _whole("rows_per_bar", rows_per_bar)
     info = gpu_info()
     before = choices()
     zone, second = Zone.of("UTC"), Timeframe.parse("1s")
@@ -139,6 +136,19 @@ def run_autotune(
     found = replace(found, rows=sizes, rows_per_bar=lengths, seconds=seconds, gpu=gpu)
     adopt(found)
     return Autotuned(found, info, save_choices(found) if save else None)
+
+
+def _whole(name: str, numbers: Any) -> list[int]:
+    """What was given, each number once, in order."""
+    try:
+        found = sorted({operator.index(number) for number in numbers})
+    except TypeError:
+        found = []
+    if not found or found[0] < 1:
+        raise ValueError(
+            f"run_autotune: {name} must be a list of whole numbers that are 1 or more, got {numbers!r}."
+        )
+    return found
 
 
 def _sizes() -> list[int]:

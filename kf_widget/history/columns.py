@@ -123,7 +123,7 @@ class Columns(ABC):
         backend : "auto", "cpu" or "gpu"; the result is the same. What `run_autotune` measured on this
             machine tells "auto" which way is the fastest.
         """
-        zone = Zone.of(tz or self.tz, session)
+        zone = Zone.of(str(tz) if tz else self.tz, session)
         return _resample()(self, Timeframe.parse(timeframe), zone, backend)
 
     def to_gpu(self) -> GpuHistory:

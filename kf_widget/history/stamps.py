@@ -15,11 +15,26 @@ from kf_widget.history.zones import Zone
 from kf_widget.jit import kernel
 from kf_widget.threads import split, spread
 
-__all__ = ["local_to_utc", "localize", "read_stamps", "shown_zone", "stamps_to_ns"]
+__all__ = [
+    "FROM_NS",
+    "LATE_NS",
+    "UNTIL_NS",
+    "local_to_utc",
+    "localize",
+    "read_stamps",
+    "shown_zone",
+    "stamps_to_ns",
+]
 
 _NAT: Final = np.iinfo(np.int64).min
 _DAY_NS: Final = 86_400_000_000_000
 _LAST_NS: Final = 2**63 - 1
+FROM_NS, UNTIL_NS = (int(np.datetime64(day, "ns").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
+"""Stamps from the one to before the other: a bar around each, of up to a month, lies within int64."""
+
+LATE_NS: Final = 60 * 10**9
+"""What steps back so far at least, where clocks were put back, comes after the change; what steps back less
+is late."""
 _NS_A: Final = {
     "D": _DAY_NS,
     "h": 3_600 * 10**9,
@@ -128,10 +143,23 @@ def _epochs(what: str, name: str, values: npt.NDArray[Any]) -> Ints:
         raise ValueError(_no_epoch(what, name, values, int(np.argmax(values >= 2**63))))
     raw = read_only(_contiguous(values.astype(np.int64, copy=False)))
     low, high = _extent(raw)
+    if low == _NAT:
+        raise _missing(what, name, int(np.argmax(raw == _NAT)), "none")
     for unit, least, most in _EPOCH_UNITS:
         if least <= low and high < most:
+            if unit == "ms" and _reads_as_dates(raw, low, high):
+                raise ValueError(_no_epoch(what, name, raw, 0))
             return _scaled(what, name, raw, _NS_A[unit], low, high)
     raise ValueError(_no_epoch(what, name, raw, _odd_one(raw)))
+
+
+def _reads_as_dates(raw: Ints, low: int, high: int) -> bool:
+    """Whether all are like 202403140930, a date and a minute in digits; as milliseconds, a day of 1976."""
+    if low < 1900_01_01_00_00 or high > 2099_12_31_23_59:
+        return False
+    month, day, hour, minute = (raw // 100**k % 100 for k in (3, 2, 1, 0))
+    fits = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute < 60)
+    return bool(fits.all())
 
 
 def _float_epochs(what: str, name: str, values: npt.NDArray[Any]) -> Ints:
@@ -143,9 +171,8 @@ def _float_epochs(what: str, name: str, values: npt.NDArray[Any]) -> Ints:
     values = values.astype(np.float64, copy=False)
     for unit, least, most in _EPOCH_UNITS:
         if least <= values.min() and values.max() < most:
-            if unit == "ns":
-                return values.astype(np.int64)
-            return np.rint(values * (_NS_A[unit] / 1000)).astype(np.int64) * 1000
+            raw = (values if unit == "ns" else np.rint(values * (_NS_A[unit] / 1000))).astype(np.int64)
+            return _scaled(what, name, raw, 1 if unit == "ns" else 1000, int(raw.min()), int(raw.max()))
     raise ValueError(_no_epoch(what, name, values, _odd_one(values)))
 
 
@@ -216,17 +243,14 @@ def _extent(raw: Ints) -> tuple[int, int]:
 
 
 def _scaled(what: str, name: str, raw: Ints, factor: int, low: int, high: int) -> Ints:
-    if factor == 1:
-        return raw
-    if low * factor <= _NAT or high * factor > np.iinfo(np.int64).max:
-        far = raw * float(factor)
-        row = int(np.argmax(np.abs(far) > 9.223e18))
+    if low * factor < FROM_NS or high * factor >= UNTIL_NS:
+        row = int(np.argmax((raw < -(-FROM_NS // factor)) | (raw >= -(-UNTIL_NS // factor))))
         value = raw[row].view(f"M8[{next(u for u, f in _NS_A.items() if f == factor)}]")
         raise ValueError(
             f"{what}: column {name!r} must lie between 1678 and 2262, got {value} at row {row}. "
             "Drop such rows, or look whether the unit is right."
         )
-    return raw * np.int64(factor)
+    return raw if factor == 1 else raw * np.int64(factor)
 
 
 @kernel
@@ -234,9 +258,12 @@ def localize(
     local_ns: npt.NDArray[np.int64],
     from_ns: npt.NDArray[np.int64],
     offset_ns: npt.NDArray[np.int64],
+    ordered: bool,
     out: npt.NDArray[np.int64],
 ) -> Any:
-    """Write UTC of local stamps; returns the first row that the clocks skipped, or -1.
+    """Write UTC of local stamps; returns -1, or the first row that the clocks skipped.
+
+    Unless they are `ordered`, the first row that may be either of two times stops it too: -2 - row.
 
     Parameters
     ----------
@@ -271,21 +298,26 @@ def localize(
             if k < last and local - offset_ns[k] >= from_ns[k + 1]:
                 return i
             twice = k < last and local - offset_ns[k + 1] >= from_ns[k + 1]
-            if twice and i > 0 and local < local_ns[i - 1]:
-                k += 1
+            if not ordered and (twice or (k > 0 and local - offset_ns[k - 1] < from_ns[k])):
+                return -2 - i
+            if twice:
+                late = min(LATE_NS, (offset_ns[k] - offset_ns[k + 1]) // 2)
+                k += i > 0 and local_ns[i - 1] - local >= late
             out[i] = local - offset_ns[k]
     return -1
 
 
-def local_to_utc(what: str, name: str, local_ns: Ints, zone: Zone) -> Ints:
+def local_to_utc(what: str, name: str, local_ns: Ints, zone: Zone, ordered: bool = True) -> Ints:
     """UTC of local stamps.
 
     Where clocks are put back an hour comes twice: its stamps are the earlier ones until the first
-    that steps back in time, then the later ones.
+    that steps back in time by a minute or more, then the later ones.
+
+    ordered : rows are in time order, but for some that are less than a minute late
 
     Raises
     ------
-    ValueError : a stamp in an hour that clocks skipped.
+    ValueError : a stamp in an hour that clocks skipped, or unless they are ordered in one that came twice.
     """
     if zone.name == "UTC":
         return local_ns
@@ -294,7 +326,14 @@ def local_to_utc(what: str, name: str, local_ns: Ints, zone: Zone) -> Ints:
         max(low, _NAT + 3 * _DAY_NS) - 2 * _DAY_NS, min(high, _LAST_NS - 3 * _DAY_NS) + 2 * _DAY_NS
     )
     out = np.empty(len(local_ns), dtype=np.int64)
-    row = int(localize(read_only(local_ns), from_ns, offset_ns, out))
+    row = int(localize(read_only(local_ns), from_ns, offset_ns, ordered, out))
+    if row < -1:
+        row = -2 - row
+        raise ValueError(
+            f"{what}: column {name!r} must have offsets where rows are in no order and an hour comes twice, "
+            f"got {iso(int(local_ns[row]))[:-1]} at row {row}, when clocks in {zone.name} were put back. "
+            "Write such times as 01:30-05:00, or pass the rows in the order in which they came."
+        )
     if row >= 0:
         raise ValueError(
             f"{what}: column {name!r} must hold times that were, got {iso(int(local_ns[row]))[:-1]} "

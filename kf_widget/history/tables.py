@@ -18,6 +18,7 @@ __all__ = ["Column", "Table", "arrow_table", "first_of_two_kinds", "open_table",
 
 _ARROW_SORT = "table = table.take(np.argsort(table[{}], kind='stable'))"
 _NAT = np.iinfo(np.int64).min
+_EXACT = 1 << 53  # floats tell whole numbers apart up to here
 
 
 @dataclass(frozen=True)
@@ -175,10 +176,12 @@ def _any_column(what: str, name: str, values: Any) -> Column:
 
 
 def unmasked(values: Any) -> npt.NDArray[Any]:
-    """An array in which what was masked is NaN or NaT."""
+    """An array in which what was masked is NaN, NaT or, as in `_arrow_column`, the lowest int64."""
     if not isinstance(values, np.ma.MaskedArray):
         return np.asarray(values)
     if values.dtype.kind in "iub" and np.ma.is_masked(values):
+        if values.dtype.kind != "b" and values.count() and _beyond_floats(values.min(), values.max()):
+            return np.where(np.ma.getmaskarray(values), _NAT, values.data.astype(np.int64))
         values = values.astype(np.float64)
     missing = {"f": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
     return np.asarray(values.filled(missing))
@@ -250,9 +253,18 @@ def _narwhals_table(frame: Any) -> Table:
     return Table(frame.collect_schema().names(), select, sort=sort)
 
 
+def _beyond_floats(low: int, high: int) -> bool:
+    """Whether floats would round some whole numbers in between, and int64 has room for all and for a mark."""
+    return (low < -_EXACT or high > _EXACT) and low > _NAT and high <= np.iinfo(np.int64).max
+
+
 def _arrow_column(column: pa.ChunkedArray) -> Column:
-    """Zero-copy for one chunk of numbers or times without nulls; nulls become NaN and NaT."""
+    """Zero-copy for one chunk of numbers or times without nulls; nulls become NaN and NaT.
+
+    Those of whole numbers that floats would round, as stamps in nanoseconds are, become the lowest int64.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -275,6 +287,10 @@ def _arrow_column(column: pa.ChunkedArray) -> Column:
         return Column(_numpy(column.cast(pa.float64())))
     if pa.types.is_null(kind):
         return Column(np.full(len(column), np.nan))
+    if pa.types.is_integer(kind) and column.null_count:
+        span = pc.min_max(column).as_py()
+        if _beyond_floats(span["min"] or 0, span["max"] or 0):
+            return Column(_numpy(column.cast(pa.int64()).fill_null(_NAT)))
     return Column(_numpy(column))
 
 

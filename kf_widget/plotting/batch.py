@@ -148,6 +148,7 @@ def render_batch(
 
 
 def _may_stream(out: npt.NDArray[np.uint8]) -> bool:
+    """Whether every chart begins where a vector may be streamed to."""
     return out.ctypes.data % 16 == 0 and out[0].nbytes % 16 == 0
 
 

@@ -63,7 +63,7 @@ class ArrowPart(Part):
             while (batch := guarded(self.where, lambda: next(batches, None))) is not None:
                 for at in range(0, batch.num_rows, 2 * PIECE_ROWS):
                     part = batch.slice(at, 2 * PIECE_ROWS)
-                    yield arrow_piece(row, part, names, lenient)
+                    yield arrow_piece(row, part, names)
                     row += part.num_rows
         self._stat.check()
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kf_widget.history.intake import prices, sizes
 from kf_widget.history.protocol import Ints
 from kf_widget.history.sides import sides
-from kf_widget.history.stamps import local_to_utc, read_stamps, shown_zone
+from kf_widget.history.stamps import LATE_NS, local_to_utc, read_stamps, shown_zone
 from kf_widget.history.tables import Column
 from kf_widget.history.zones import Zone
 from kf_widget.sources.bad import bad_rows
@@ -48,15 +48,23 @@ class Converter:
     symbols : which rows to take.
     dropped : bad rows are left out and counted here; None where they are errors.
     size : type that sizes are to have; None for their own.
+    ordered : rows come in time order, but for some that are late.
     """
 
     def __init__(
-        self, tz: str | None, symbols: Symbols, dropped: dict[str, int] | None, size: str | None = None
+        self,
+        tz: str | None,
+        symbols: Symbols,
+        dropped: dict[str, int] | None,
+        size: str | None = None,
+        *,
+        ordered: bool = True,
     ) -> None:
         self._zone = Zone.of(str(tz)) if tz is not None else None
         self._symbols = symbols
         self._dropped = dropped
         self._size = size
+        self._ordered = ordered
         self._before = np.empty(0, dtype=np.int64)
         self._naive: bool | None = None
         self.shown = "UTC"
@@ -126,10 +134,13 @@ class Converter:
         # An hour that comes twice may have begun in an earlier piece: the rows that tell come before these.
         seeded = np.concatenate([self._before, time_ns])
         try:
-            utc = local_to_utc(where, name, seeded, self._zone)
+            utc = local_to_utc(where, name, seeded, self._zone, self._ordered)
         except ValueError as error:
             raise _moved(error, -len(self._before), None) from None
-        back = np.flatnonzero(np.diff(seeded) < 0)
+        steps = np.diff(seeded)
+        back = np.flatnonzero(steps <= -LATE_NS)
+        if not len(back):
+            back = np.flatnonzero(steps < 0)
         pair = seeded[back[-1] : back[-1] + 2] if len(back) else seeded[:0]
         start = len(self._before)
         self._before = np.concatenate([pair, seeded[-1:]])

@@ -123,7 +123,7 @@ class CsvPart(Part):
             with csv.open_csv(self._stat.file, reading, self._parse(lenient), convert) as reader:
                 row = 0
                 for batch in reader:
-                    yield arrow_piece(row, batch, names, lenient)
+                    yield arrow_piece(row, batch, names)
                     row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             if "conversion error" in str(error):

@@ -86,7 +86,7 @@ class BatchesPart(Part):
             close = getattr(batches, "close", None)
             if close is not None:
                 close()
-        return None if first is None else arrow_piece(0, first.slice(0, 64), names, lenient=True)
+        return None if first is None else arrow_piece(0, first.slice(0, 64), names)
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         """Pieces from row `start` on."""
@@ -106,7 +106,7 @@ class BatchesPart(Part):
         for batch in batches:
             for at in range(0, batch.num_rows, 2 * PIECE_ROWS):
                 part = batch.slice(at, 2 * PIECE_ROWS)
-                yield arrow_piece(row, part, names, lenient)
+                yield arrow_piece(row, part, names)
                 row += part.num_rows
 
     def single(self, name: str) -> bool:

@@ -207,7 +207,8 @@ class _Stream:
 
     def _converted(self, start: int, begun: list[int]) -> Generator[Converted]:
         """Checked rows as they come, from row `start` or one before it: which one is put into `begun`."""
-        converter = Converter(self._tz, self._symbols, self.dropped if self._drop else None, self.schema.size)
+        dropped = self.dropped if self._drop else None
+        converter = Converter(self._tz, self._symbols, dropped, self.schema.size, ordered=not self._sort)
         before = 0
         first = True
         good = start > 0

@@ -43,7 +43,7 @@ class ParquetPart(Part):
         with self._open() as opened:
             batches = opened.iter_batches(_HEAD_ROWS, columns=wanted, use_threads=False)
             batch = guarded(self.where, lambda: next(batches))
-        return arrow_piece(0, batch, names, lenient=True)
+        return arrow_piece(0, batch, names)
 
     def read(self, names: Sequence[str], start: int, lenient: bool) -> Generator[Piece]:
         """Row groups, up to about `PIECE_ROWS` together, or parts of large ones; none before `start`."""
@@ -57,7 +57,7 @@ class ParquetPart(Part):
                 else:
                     following = partial(opened.read_row_groups, groups, columns=wanted)
                 while (table := guarded(self.where, following)) is not None:
-                    yield arrow_piece(row, table, names, lenient)
+                    yield arrow_piece(row, table, names)
                     row += table.num_rows
                     if not large:
                         break

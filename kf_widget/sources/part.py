@@ -66,18 +66,12 @@ class Part(ABC):
         return None
 
 
-def arrow_piece(start: int, table: Any, names: Sequence[str], lenient: bool) -> Piece:
+def arrow_piece(start: int, table: Any, names: Sequence[str]) -> Piece:
     """Rows of a pyarrow Table or RecordBatch."""
     import pyarrow as pa
 
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
-    if lenient:
-        time = names[0]
-        column = table.column(time)
-        if column.null_count and pa.types.is_integer(column.type):
-            # As floats, the other stamps would lose digits; no epoch number is 0.
-            table = table.set_column(table.schema.get_field_index(time), time, column.fill_null(0))
     return Piece(start, arrow_table(table).select(names))
 
 

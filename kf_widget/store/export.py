@@ -47,9 +47,13 @@ def export(ticks: Ticks, path: Path, format: str, progress: bool = False) -> Non
                 shown.update(len(piece))
         partial.rename(path)
     except OSError as error:
-        raise KfError(f"export: {path} could not be written: {error}.") from error
+        why = error.strerror if error.strerror else error
+        raise KfError(
+            f"export: {path} could not be written: {why}. Choose a folder that is there, with room to write."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a file system that nobody may write to
+            partial.unlink(missing_ok=True)
 
 
 def _piece(ticks: Ticks, start: int, stop: int) -> pa.Table:

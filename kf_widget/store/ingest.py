@@ -54,7 +54,8 @@ def ingest(
     tz : IANA time zone: what naive stamps mean, and what the history is shown in.
     symbol : the instrument to take from a source of several.
     on_bad : "raise" stops at the first bad row, "drop" leaves bad rows out and counts them.
-    sort : put a source of any order into time order, on disk.
+    sort : put a source of any order into time order, on disk. Local stamps must then have offsets where an
+        hour comes twice.
     resume : go on with an interrupted ingest of the same source; False refuses a folder that holds one.
     progress : show a bar with rows a second and the time left.
     backend : "auto", "cpu" or "gpu": what makes the index and the bars of the levels; the files are the same.

@@ -254,8 +254,12 @@ def test_autotune_tries_no_bars_of_whole_blocks() -> None:
 
 
 def test_autotune_refuses_nonsense() -> None:
-    with pytest.raises(ValueError, match="must be 1 or more"):
-        run_autotune(rows=[0])
+    for name in ("rows", "rows_per_bar"):
+        for wrong in ([0], 5, ["a"], [1.5], []):
+            with pytest.raises(
+                ValueError, match=f"{name} must be a list of whole numbers that are 1 or more"
+            ):
+                run_autotune(**{name: wrong})
 
 
 def test_gpu_info_is_at_the_top() -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -18,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kf_widget.history.bars import Bars
+from kf_widget.history.stamps import local_to_utc
 from kf_widget.history.ticks import Ticks
+from kf_widget.history.zones import Zone
 
 TIME = np.array(
     ["2024-03-14T09:30:00.250", "2024-03-14T09:30:00.250", "2024-03-14T09:30:01", "2024-03-15T00:00"],
@@ -374,6 +377,69 @@ def test_the_hour_that_comes_twice_goes_by_order() -> None:
     )
     ticks = Ticks({"time": local, "price": np.ones(len(local))}, tz="America/Chicago")
     np.testing.assert_array_equal(ticks.time_ns, utc.astype(np.int64))
+
+
+@pytest.mark.parametrize("row", [0, 3599, 3600, 4200, 7198, 7200, 8000])
+def test_a_late_row_is_no_change_of_the_clocks(row: int) -> None:
+    utc = np.arange("2024-11-03T05:00", "2024-11-03T09:00", dtype="M8[s]").astype("M8[ns]")
+    local = pd.DatetimeIndex(utc, tz="UTC").tz_convert("America/Chicago").tz_localize(None).to_numpy().copy()
+    for values in (utc, local):
+        values[[row, row + 1]] = values[[row + 1, row]]
+    zone = Zone.of("America/Chicago")
+    np.testing.assert_array_equal(local_to_utc("t", "time", local.view("i8"), zone), utc.view("i8"))
+
+
+def test_rows_in_no_order_need_offsets_in_the_hour_that_comes_twice() -> None:
+    local = np.array(["2024-11-03T03:00", "2024-11-03T00:30", "2024-11-03T01:30"], "M8[ns]").view("i8")
+    zone = Zone.of("America/Chicago")
+    assert len(local_to_utc("t", "time", local[:2], zone, ordered=False)) == 2
+    with pytest.raises(
+        ValueError, match=r"must have offsets .* 2024-11-03T01:30:00 at row 2, .* as 01:30-05:00"
+    ):
+        local_to_utc("t", "time", local, zone, ordered=False)
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        np.array(["2024-01-01", "2262-01-01"], "M8[ns]"),
+        np.array(["2024-01-01", "2262-01-01"], "M8[D]"),
+        np.array(["2024-01-01", "1677-12-31T23:59:59.999999999"], "M8[ns]"),
+        np.array([1_704_067_200 * 10**9, 2**63 - 1]),
+        np.array([1_704_067_200, 9_300_000_000]),
+        np.array([1_704_067_200.0, 9_300_000_000.0]),
+    ],
+)
+def test_stamps_without_room_for_a_bar_around_them_are_refused(stamps: npt.NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match=r"must lie between 1678 and 2262, got .* at row 1"):
+        Ticks({"time": stamps, "price": np.ones(2)})
+
+
+def test_dates_in_digits_are_no_milliseconds() -> None:
+    with pytest.raises(
+        ValueError, match=r"must count s, ms, us or ns since 1970.* got 202401010930 at row 0"
+    ):
+        Ticks({"time": np.array([2024_01_01_09_30, 2024_01_01_09_31]), "price": np.ones(2)})
+    ms = np.array([2024_01_01_09_30, 2024_01_01_09_60])  # half a second of 1976
+    assert Ticks({"time": ms, "price": np.ones(2)}).time_ns.tolist() == (ms * 10**6).tolist()
+
+
+def test_a_missing_stamp_in_nanoseconds_is_told_and_leaves_the_others_exact() -> None:
+    time = 1_710_000_000_123_456_789 + np.arange(4)
+    masked = np.ma.masked_array(time, [False, False, True, False])
+    for column in (masked, pd.Series(time, dtype="Int64").where([True, True, False, True])):
+        with pytest.raises(ValueError, match="must have a time in every row, got none at row 2"):
+            Ticks({"time": column, "price": np.ones(4)})
+
+
+@pytest.mark.parametrize("edge", ["1678-01-01", "2261-12-31T23:59:59.999999999"])
+@pytest.mark.parametrize("text", ["1s", "1D", "1W", "1M"])
+def test_the_first_and_the_last_stamps_have_bars(edge: str, text: str) -> None:
+    ticks = Ticks({"time": np.array([edge], "M8[ns]"), "price": np.ones(1)})
+    for zone in ("UTC", "America/Chicago", "Asia/Tokyo"):
+        bars = ticks.resample(text, tz=zone)
+        assert len(bars) == 1
+        assert 0 <= int(ticks.time_ns[0]) - int(bars.time_ns[0]) < 32 * 86_400 * 10**9
 
 
 def test_an_hour_that_never_was() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -199,7 +200,7 @@ def test_an_empty_history_has_no_bars(text: str) -> None:
 
 
 def test_the_result_knows_its_zone_and_length() -> None:
-    bars = make_ticks(1000, 1, 10_000).resample("5m", tz="Asia/Kolkata")
+    bars = make_ticks(1000, 1, 10_000).resample("5m", tz=ZoneInfo("Asia/Kolkata"))  # type: ignore[arg-type]
     assert (bars.tz, bars.interval_ns) == ("Asia/Kolkata", 300 * SECOND)
     assert bars.to_pandas().index[0].utcoffset() == dt.timedelta(hours=5, minutes=30)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -41,6 +43,30 @@ REASONS = {
     "side": ("bad side", "side"),
     "time": ("bad time", "time"),
 }
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 10**6, 10**9])
+@pytest.mark.parametrize("of", ["pandas", "polars", "arrow", "masked", "frames", "parquet"])
+def test_a_missing_epoch_number_leaves_the_others_exact(tmp_path: Path, of: str, unit: int) -> None:
+    whole = (1_710_000_000_123_456_789 + np.arange(9) * 100) // unit
+    keep = np.arange(9) != 3
+    price = np.arange(9.0)
+    arrow = pa.table({"time": pa.array(whole, mask=~keep), "price": price})
+    source: Any = arrow
+    if of in ("pandas", "frames"):
+        source = pd.DataFrame({"time": pd.Series(whole, dtype="Int64").where(keep), "price": price})
+        source = iter([source]) if of == "frames" else source
+    elif of == "polars":
+        source = pl.from_arrow(arrow)
+    elif of == "masked":
+        source = {"time": np.ma.masked_array(whole, ~keep), "price": price}
+    elif of == "parquet":
+        source = tmp_path / "a.parquet"
+        pq.write_table(arrow, source)
+    stream = open_stream(source, on_bad="drop")
+    rows = rows_of(stream)
+    assert stream.dropped == {"bad time": 1}
+    assert_same(rows, Ticks({"time": whole[keep], "price": price[keep]}))
 
 
 @pytest.mark.parametrize("kind", REASONS)

@@ -209,6 +209,28 @@ def test_an_hour_that_comes_twice_is_cut_anywhere() -> None:
         assert_same(rows_of(open_stream(frames, tz="America/New_York")), expected)
 
 
+def test_a_late_row_in_an_hour_that_comes_twice_is_cut_anywhere() -> None:
+    """Neighbours change places in either pass; the second pass is begun by one row of an earlier table."""
+    utc = np.arange("2024-11-03T05:00", "2024-11-03T08:00", 60, dtype="M8[s]").astype("M8[ns]").astype("i8")
+    local = pd.DatetimeIndex(utc, tz="UTC").tz_convert("America/New_York").tz_localize(None).to_numpy().copy()
+    local[[40, 90]] += np.timedelta64(90, "s")  # rows 41 and 91 are half a minute late
+    utc[[40, 90]] += 90 * 10**9
+    whole = {"time": local, "price": np.arange(len(utc), dtype=float)}
+    order = np.argsort(utc, kind="stable")
+    for step in (1, 2, 3, 7, 41, 61, len(utc)):
+        frames = (pd.DataFrame(whole).iloc[i : i + step] for i in range(0, len(utc), step))
+        rows = rows_of(open_stream(frames, tz="America/New_York"))
+        assert np.array_equal(rows.time_ns, utc[order])
+        assert np.array_equal(rows.price, order)
+
+
+def test_rows_to_be_sorted_need_offsets_in_the_hour_that_comes_twice() -> None:
+    time = np.array(["2024-11-03T03:00", "2024-11-03T01:30"], "M8[ns]")
+    stream = open_stream({"time": time, "price": np.ones(2)}, tz="America/New_York", sort=True)
+    with pytest.raises(ValueError, match=r"must have offsets .* at row 1\b"):
+        rows_of(stream)
+
+
 def test_empty(tmp_path: Path) -> None:
     pq.write_table(table(0), tmp_path / "a.parquet")
     stream = open_stream(tmp_path / "a.parquet")
