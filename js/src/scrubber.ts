@@ -6,8 +6,8 @@ import { all, listen, type Removal } from "./listen";
 
 /** A narrower window still gets a handle this wide. */
 const MIN_HANDLE_CSS = 18;
-/** Resizing stops short of nothing. */
-const MIN_SHARE = 1e-12;
+/** A grip leaves a window this wide, unless it was narrower: one pixel may be days. */
+const MIN_WINDOW_CSS = 1;
 
 type Part = "start" | "stop" | "middle";
 
@@ -94,8 +94,9 @@ export class Scrubber {
     const { part, from, window } = this.#dragged;
     const by = (this.#x(event) - from) / this.#width;
     const [start, stop] = window;
-    if (part === "start") this.#want([Math.min(start + by, stop - MIN_SHARE), stop]);
-    else if (part === "stop") this.#want([start, Math.max(stop + by, start + MIN_SHARE)]);
+    const least = Math.min(MIN_WINDOW_CSS / this.#width, stop - start);
+    if (part === "start") this.#want([Math.min(start + by, stop - least), stop]);
+    else if (part === "stop") this.#want([start, Math.max(stop + by, start + least)]);
     else this.#want([start + by, stop + by]);
   }
 

@@ -45,19 +45,25 @@ describe("the scrubber", () => {
     expect(wanted()![0]).toBeCloseTo(0.635, 12);
   });
 
-  it("resizes by its grips, never to nothing", () => {
+  it("resizes by its grips, to a pixel at least", () => {
     pointer(grip("stop"), "pointerdown", 500, 5);
     pointer(scrubber.element, "pointermove", 625, 5);
     expect(wanted()).toEqual([0.25, 0.625]);
     pointer(scrubber.element, "pointermove", 100, 5);
-    expect(wanted()![0]).toBe(0.25);
-    expect(wanted()![1]).toBeGreaterThan(0.25);
+    expect(wanted()).toEqual([0.25, 0.251]);
     pointer(scrubber.element, "pointermove", 4000, 5);
     expect(wanted()).toEqual([0.25, 1]);
     pointer(scrubber.element, "pointerup", 4000, 5);
     pointer(grip("start"), "pointerdown", 250, 5);
     pointer(scrubber.element, "pointermove", -50, 5);
     expect(wanted()).toEqual([0, 1]);
+  });
+
+  it("does not widen a window that is narrower than a pixel when its grip is pressed", () => {
+    scrubber.show([0.25, 0.25 + 1e-9]);
+    pointer(grip("stop"), "pointerdown", 250, 5);
+    pointer(scrubber.element, "pointermove", 200, 5);
+    expect(wanted()).toEqual([0.25, 0.25 + 1e-9]);
   });
 
   it("keeps the room that a window has beyond the newest data", () => {

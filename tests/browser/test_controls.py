@@ -54,6 +54,16 @@ def choose(view: View, menu: str, value: str) -> None:
     view.wait_gesture(before)
 
 
+@pytest.mark.parametrize("menu", ["Timeframe", "Chart type", "Theme", "Export"])
+def test_menus_show_their_words_whole(view: View, menu: str) -> None:
+    view.root.get_by_role("button", name=menu, exact=True).click()
+    popup = view.root.locator(f".kf-popup[aria-label='{menu}']")
+    popup.wait_for(state="visible")
+    assert popup.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert popup.evaluate("e => [...e.children].every(item => item.scrollWidth <= item.clientWidth)")
+    view.page.keyboard.press("Escape")
+
+
 def test_timeframe_menu(notebook: Notebook, view: View) -> None:
     assert notebook.evaluate("chart.timeframe") == "auto"
     rows = {}

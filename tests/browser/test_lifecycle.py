@@ -51,6 +51,26 @@ def test_two_views_show_the_same_and_move_together_at_ratio_two(lab: Lab) -> Non
         assert notebook.errors == []
 
 
+@pytest.mark.parametrize("ratio", [1.25, 1.5])
+def test_the_screen_shows_the_frames_own_pixels_at_ratios_that_are_not_whole(lab: Lab, ratio: float) -> None:
+    """JupyterLab lays cells out at half of such pixels; colours must not be mixed for it."""
+    with lab.open([SETUP, "chart"], ratio=ratio) as notebook:
+        notebook.run_all()
+        view = notebook.view()
+        view.page.mouse.move(0, 0)
+        view.wait_exact()
+        frame = view.pixels()
+        left, top = view.root.locator(".kf-canvas").evaluate(
+            "e => { const r = e.getBoundingClientRect(); return [r.left, r.top]; }"
+        )
+        screen = np.asarray(Image.open(io.BytesIO(view.page.screenshot())).convert("RGB"))
+        plot = frame[frame.shape[0] // 4 : frame.shape[0] // 2, 10 : frame.shape[1] // 2]
+        x, y = round(left * ratio) + 10, round(top * ratio) + frame.shape[0] // 4
+        shifts = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+        there = [screen[y + dy : y + dy + len(plot), x + dx : x + dx + plot.shape[1]] for dx, dy in shifts]
+        assert any(np.array_equal(part, plot) for part in there)
+
+
 def test_hidden_view_gets_no_frames_until_it_is_seen_again(lab: Lab) -> None:
     tall = "from IPython.display import HTML\nHTML('<div style=\"height: 3000px\">between</div>')"
     with lab.open([SETUP, "chart", tall, "chart"]) as notebook:
