@@ -8,6 +8,11 @@ import { overlapping, type Readout } from "./readout";
 /** What rounding to float32 may change of a number, and a little more. */
 const FLOAT32 = 2 ** -22;
 
+/** What the rows of a frame are called. */
+function kind({ message }: HeldFrame): string {
+  return message.bars.merged === true ? `${message.timeframe} merged` : message.timeframe;
+}
+
 /** The last bar that is visible, or -1. */
 export function lastVisible(frame: HeldFrame, shown: Shown): number {
   const [left, , width] = frame.message.rects.plot;
@@ -52,7 +57,7 @@ export class Legend {
   show(frame: HeldFrame, row: number): void {
     const { message, readout } = frame;
     this.element.style.display = "";
-    setText(this.#timeframe, message.timeframe);
+    setText(this.#timeframe, kind(frame));
     if (row < 0) {
       for (const item of this.#items.values()) item.hidden = true;
       this.#change.hidden = true;
@@ -90,6 +95,6 @@ export class Legend {
     const { readout, message } = frame;
     const { decimals, step } = message.price;
     const close = formatPrice(exact(readout, readout.close[row]!, step), decimals);
-    return `${message.timeframe}, last visible ${barTime(readout, row)}, close ${close}`;
+    return `${kind(frame)}, last visible ${barTime(readout, row)}, close ${close}`;
   }
 }

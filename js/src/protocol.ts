@@ -86,6 +86,8 @@ export interface BarsTable {
   readonly kind: "bars" | "ticks";
   /** Whether the history has sizes. */
   readonly volume?: boolean;
+  /** Whether a row is all that lies in a column of pixels. */
+  readonly merged?: boolean;
   readonly n: number;
   readonly base: number;
   readonly columns: readonly string[];

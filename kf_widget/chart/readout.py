@@ -17,6 +17,8 @@ READOUT_COLUMNS = ("x0", "x1", "open", "high", "low", "close", "volume", "day", 
 """Columns of four bytes a row: seven float32, then three int32."""
 
 _DAY_NS = 86_400 * 10**9
+_FORMATS = {"day": _DAY_NS, "minute": 60 * 10**9, "second": 10**9}
+"""Least time between neighbours for which a label of days, minutes or seconds is fine enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ def _by_day(timeframe: str) -> bool:
 
 
 def _time_format(columns: Columns, ms: np.ndarray, ns: np.ndarray) -> str:
+    if (
+        columns.merged and len(columns) > 1
+    ):  # a column's time is no bar's, so it is told as finely as they lie
+        span_ns = int(columns.start_ns[-1] - columns.start_ns[0]) // (len(columns) - 1)
+        return next((name for name, ns in _FORMATS.items() if span_ns >= ns), "ms")
     if columns.timeframe == TICKS or not (nominal_ns := Timeframe.parse(columns.timeframe).nominal_ns):
         if ns.any():
             return "ns"
@@ -69,8 +76,4 @@ def _time_format(columns: Columns, ms: np.ndarray, ns: np.ndarray) -> str:
         if (ms % 60_000).any() or columns.timeframe != TICKS:
             return "second"
         return "minute" if ms.any() else "day"
-    if nominal_ns >= _DAY_NS:
-        return "day"
-    if nominal_ns >= 60 * 10**9:
-        return "minute"
-    return "second" if nominal_ns >= 10**9 else "ms"
+    return next((name for name, ns in _FORMATS.items() if nominal_ns >= ns), "ms")

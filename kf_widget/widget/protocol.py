@@ -325,6 +325,7 @@ def frame_content(
         "bars": {
             "kind": "ticks" if picture.columns.single and history.kind == "ticks" else "bars",
             "volume": history.volume is not None,
+            "merged": picture.columns.merged,
             "n": readout.n,
             "base": readout.base,
             "columns": list(READOUT_COLUMNS),

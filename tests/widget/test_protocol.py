@@ -182,6 +182,26 @@ def test_trades_are_called_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "timeframe", "merged", "time_format"),
+    [
+        (2000, "1m", True, "day"),
+        (30, "1m", True, "minute"),
+        (1 / 24, "1s", True, "second"),
+        (1 / 24, "1m", False, "minute"),
+        (30, "ticks", True, "minute"),
+    ],
+)
+def test_columns_of_many_bars_are_called_so(
+    days: float, timeframe: str, merged: bool, time_format: str
+) -> None:
+    """And their times are told no finer than they lie apart."""
+    time_ns = 1_704_067_200 * 10**9 + np.arange(20_000) * int(days * 86_400 * 10**9 / 20_000)
+    content = content_of(Ticks.from_columns(time_ns, 100.0 + np.arange(20_000) % 7), timeframe)
+    assert content["bars"]["merged"] is merged
+    assert content["bars"]["time_format"] == time_format
+
+
 @pytest.mark.parametrize("height", [120, 200, 300, 600, 1200])
 def test_the_legend_hides_no_price(height: int) -> None:
     """It covers 30 px at the top of the plot."""
