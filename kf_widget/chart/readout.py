@@ -63,9 +63,8 @@ def _by_day(timeframe: str) -> bool:
 
 
 def _time_format(columns: Columns, ms: np.ndarray, ns: np.ndarray) -> str:
-    if (
-        columns.merged and len(columns) > 1
-    ):  # a column's time is no bar's, so it is told as finely as they lie
+    if columns.merged and len(columns) > 1:
+        # A column's time is no bar's, so it is told as finely as columns lie apart.
         span_ns = int(columns.start_ns[-1] - columns.start_ns[0]) // (len(columns) - 1)
         return next((name for name, ns in _FORMATS.items() if span_ns >= ns), "ms")
     if columns.timeframe == TICKS or not (nominal_ns := Timeframe.parse(columns.timeframe).nominal_ns):
