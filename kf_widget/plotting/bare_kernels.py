@@ -14,13 +14,16 @@ __all__ = [
     "AREA",
     "BARS",
     "CANDLE",
+    "GRID",
     "HOLLOW",
     "INFINITE",
     "LINE",
+    "MARKS",
     "NEGATIVE",
     "RAMPS",
     "SHADES",
     "draw_chart",
+    "price_pixels",
 ]
 
 CANDLE, HOLLOW, BARS, LINE, AREA = range(5)
@@ -28,6 +31,7 @@ CANDLE, HOLLOW, BARS, LINE, AREA = range(5)
 
 # Indices of the image; `kf_widget.plotting.look` gives them their colours in this order.
 _BACKGROUND, _GRID, _UP, _DOWN, _VOLUME_UP, _VOLUME_DOWN, _LINE, _AREA = range(8)
+GRID, MARKS = _GRID, (_UP, _DOWN, _VOLUME_UP, _VOLUME_DOWN)
 SHADES = 7
 """Shades between two inks: eight steps of coverage."""
 RAMPS = 8
@@ -79,6 +83,12 @@ def _survey(
     out[1] = least
     out[2] = largest
     return 0
+
+
+@kernel
+def price_pixels(height: int, has_volume: bool) -> int:
+    """Height of the price pane: the upper 70 %, all where there is no volume."""
+    return min(max((7 * height + 5) // 10, 1), height) if has_volume else height
 
 
 @kernel
@@ -339,9 +349,7 @@ def draw_chart(
     if wrong < 0:
         return wrong
     out[:, :] = _BACKGROUND
-    price_px = height
-    if has_volume:
-        price_px = min(max((7 * height + 5) // 10, 1), height)
+    price_px = price_pixels(height, has_volume)
     if grid:
         _grid(out, price_px)
     margin = max(price_px // 32, 1) if price_px >= 8 else 0

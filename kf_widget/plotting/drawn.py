@@ -23,6 +23,7 @@ from kf_widget.history.protocol import Ints
 from kf_widget.history.stamps import stamps_to_ns
 from kf_widget.history.tables import open_table
 from kf_widget.history.zones import Zone
+from kf_widget.plotting.bare_scene import bare_scene
 from kf_widget.plotting.columns import columns_of
 from kf_widget.plotting.look import Look
 from kf_widget.plotting.shapes import Shape, shape_of_bars
@@ -79,8 +80,11 @@ def draw_svg(
     what: str = "render",
 ) -> bytes:
     """One chart as an SVG document, gzipped if `compressed`; other arguments as for `draw_chart`."""
-    scene = scene_of_table(ohlc, volume, look, title, box_size, reversal, tz, what)
-    scene.width, scene.height = look.width, look.height  # less than a scene can be
+    if look.bare and not title and look.width * look.height <= MAX_AREA_PX:
+        scene = bare_scene(columns_of(ohlc, volume, what), look, what)
+    else:
+        scene = scene_of_table(ohlc, volume, look, title, box_size, reversal, tz, what)
+        scene.width, scene.height = look.width, look.height  # less than a scene can be
     encode = encode_svgz if compressed else encode_svg
     return encode(scene, look.theme.colours(), title=title or "")
 
