@@ -264,7 +264,6 @@ def _arrow_column(column: pa.ChunkedArray) -> Column:
     Those of whole numbers that floats would round, as stamps in nanoseconds are, become the lowest int64.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -288,6 +287,8 @@ def _arrow_column(column: pa.ChunkedArray) -> Column:
     if pa.types.is_null(kind):
         return Column(np.full(len(column), np.nan))
     if pa.types.is_integer(kind) and column.null_count:
+        import pyarrow.compute as pc
+
         span = pc.min_max(column).as_py()
         if _beyond_floats(span["min"] or 0, span["max"] or 0):
             return Column(_numpy(column.cast(pa.int64()).fill_null(_NAT)))

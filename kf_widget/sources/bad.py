@@ -103,8 +103,8 @@ def _bad_times(column: Column, zone: Zone | None) -> Mask:
     if not len(odd):
         return np.ones(len(values), dtype=bool)
     most = np.bincount(odd).argmax()
-    factor = {1: 1e9, 3: 1e6, 5: 1e3}.get(int(most), 1.0)
-    odd_ones: Mask = (place != most) | _far(numbers * factor)
+    unit = ("s", "ms", "us", "ns")[int(most) // 2]
+    odd_ones: Mask = (place != most) | _far(numbers * _UNITS[unit])
     return odd_ones
 
 

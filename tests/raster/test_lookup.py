@@ -56,7 +56,7 @@ def test_four_pixels_in_three_words_equal_indexing(size, most, streamed):
     )
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction is named so on this processor")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors name the instruction otherwise")
 def test_streams_go_past_the_caches():
     stream = numba.njit(lambda indices, table, out: lookup._stream_sixteens(indices, table, out))
     stream(np.zeros(16, np.uint8), np.zeros(256, np.uint32), lined_up(16, np.uint32))
