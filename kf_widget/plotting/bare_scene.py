@@ -27,20 +27,22 @@ def bare_scene(columns: Columns, look: Look, what: str) -> Scene:
     ------
     ValueError : a price is infinite, or a volume negative or infinite.
     """
-    image = np.empty((look.height, look.width), np.uint8)
+    image, n = np.empty((look.height, look.width), np.uint8), columns.open.size
+    kind = BARE_TYPES[look.chart_type]
+    mine = easel()
+    if kind in (LINE, AREA):
+        mine.fit(look, n)
+        mine.y.fill(np.nan)  # a chart of gaps alone leaves there the points of another
     draw_bare(columns, look, image, what)
     price_px = price_pixels(look.height, columns.has_volume)
     scene = Scene(look.width, look.height)
     lines = np.flatnonzero((image == GRID).any(axis=1))
     scene.add(Rects(np.zeros(lines.size), lines, np.full(lines.size, look.width), lines + 1, inks.GRID))
-    kind = BARE_TYPES[look.chart_type]
     if kind not in (LINE, AREA):
         _add_rects(scene, image, columns, 0)
         return scene
     _add_rects(scene, image[price_px:], columns, price_px)
-    n = columns.open.size
     count = n if n <= look.width else 4 * look.width
-    mine = easel()
     x, y, clip = mine.x[:count].copy(), mine.y[:count].copy(), (0, 0, look.width, price_px)
     if kind == AREA:
         scene.add(Area(x, y, price_px, inks.AREA), clip)
@@ -51,7 +53,7 @@ def bare_scene(columns: Columns, look: Look, what: str) -> Scene:
 
 def _add_rects(scene: Scene, image: npt.NDArray[np.uint8], columns: Columns, top: int) -> None:
     """Add the rectangles that an image of bodies, wicks and volumes is made of; top : its first row."""
-    # A body and its wick are three rows of pixels high and low; where they touch their neighbours, columns.
+    # Along the rows a candle is three of them; where candles touch, those down the columns are fewer.
     upright = 2 * columns.open.size > scene.width
     for index, ink in zip(MARKS, _INKS, strict=True):
         x0, y0, x1, y1 = _rectangles(image == index, upright)

@@ -54,6 +54,18 @@ def test_lines_are_where_the_pixels_are(chart_type: str, n: int, smooth: bool) -
     assert np.count_nonzero(got != wanted) <= 0.1 * np.count_nonzero(wanted != wanted[0, 0])
 
 
+@pytest.mark.parametrize("chart_type", ["line", "area"])
+def test_gaps_alone_are_no_line(chart_type: str) -> None:
+    """Nor that of the chart that was drawn before."""
+    look = look_of(width=300, height=200, chart_type=chart_type)
+    both(30, False, False, look)
+    nothing = {name: np.full(30, np.nan) for name in ("open", "high", "low", "close")}
+    indices, colours = rasterized(bare_scene(columns_of(nothing, None), look, "t"), look)
+    image = np.empty((200, 300), np.uint8)
+    draw_bare(columns_of(nothing, None), look, image)
+    np.testing.assert_array_equal(colours[indices], look.colours[image])
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.booleans())
 def test_rectangles_cover_a_mask_once(seed: int, height: int, width: int, upright: bool) -> None:
