@@ -1,9 +1,8 @@
-"""Vectors of eight values that plain loops do not reach: cuts of 64 rows, masked sums and extremes.
+"""Vectors of eight values that plain loops do not reach: masked sums and extremes.
 
 LLVM keeps a masked sum of fixed order out of vectors: it went through memory, at 7.6 ns for a bar of up to
-eight rows where this takes 2, and a loop that notes where bars begin takes 0.8 ns a row, where the bits of
-64 rows take 0.2. Vectors are spelled in the compiler's own terms, so every processor has them, in registers
-as wide as its own.
+eight rows where this takes 2. Vectors are spelled in the compiler's own terms, so every processor has them,
+in registers as wide as its own.
 """
 
 from __future__ import annotations
@@ -16,32 +15,40 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 __all__ = [
+    "DOUBLES",
+    "LANES",
+    "WORD",
+    "WORDS",
     "bit_count",
-    "cut_bits",
     "first_highest",
     "first_lowest",
     "highest_8",
     "highest_16",
     "highest_64",
-    "highest_run",
+    "highest_to_32",
+    "highest_to_64",
     "keep_highest",
     "keep_lowest",
+    "loaded",
     "lowest_8",
     "lowest_16",
     "lowest_64",
-    "lowest_run",
+    "lowest_to_32",
+    "lowest_to_64",
+    "repeated",
     "shuffled",
     "sum_8",
     "sum_16",
+    "sum_32",
     "sum_64",
     "trailing_zeros",
 ]
 
-_LANES: Final = 8
-_WORD: Final = ir.IntType(64)
+LANES: Final = 8
+WORD: Final = ir.IntType(64)
 _INDEX: Final = ir.IntType(32)
-_WORDS: Final = ir.VectorType(_WORD, _LANES)
-_DOUBLES: Final = ir.VectorType(ir.DoubleType(), _LANES)
+WORDS: Final = ir.VectorType(WORD, LANES)
+DOUBLES: Final = ir.VectorType(ir.DoubleType(), LANES)
 
 
 def shuffled(builder: Any, left: Any, right: Any, places: Any) -> Any:
@@ -50,31 +57,32 @@ def shuffled(builder: Any, left: Any, right: Any, places: Any) -> Any:
     return builder.shuffle_vector(left, right, mask)
 
 
-def _repeated(builder: Any, value: Any) -> Any:
-    lanes = ir.Constant(ir.VectorType(value.type, _LANES), ir.Undefined)
+def repeated(builder: Any, value: Any) -> Any:
+    """A vector of eight times a value."""
+    lanes = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
     lanes = builder.insert_element(lanes, value, ir.Constant(_INDEX, 0))
-    return shuffled(builder, lanes, lanes, [0] * _LANES)
+    return shuffled(builder, lanes, lanes, [0] * LANES)
 
 
-def _loaded(context: Any, builder: Any, kind: Any, array: Any, index: Any, vectors: int) -> list[Any]:
+def loaded(context: Any, builder: Any, kind: Any, array: Any, index: Any, vectors: int) -> list[Any]:
     """Neighbours from an index on, as vectors; of float32, widened."""
     data = context.make_array(kind)(context, builder, array).data
     element = data.type.pointee
     size = context.get_abi_sizeof(element)
     found = []
     for k in range(vectors):
-        place = builder.add(index, ir.Constant(_WORD, _LANES * k))
+        place = builder.add(index, ir.Constant(WORD, LANES * k))
         pointer = cgutils.gep_inbounds(builder, data, place)  # type: ignore[no-untyped-call]
-        wide = ir.VectorType(element, _LANES)
+        wide = ir.VectorType(element, LANES)
         lanes = builder.load(builder.bitcast(pointer, wide.as_pointer()), align=size)
-        found.append(builder.fpext(lanes, _DOUBLES) if isinstance(element, ir.FloatType) else lanes)
+        found.append(builder.fpext(lanes, DOUBLES) if isinstance(element, ir.FloatType) else lanes)
     return found
 
 
 def _masks(builder: Any, count: Any, vectors: int) -> list[Any]:
     """For each vector, which of its values are among the first `count`."""
-    among = _repeated(builder, count)
-    places = (ir.Constant(_WORDS, [_LANES * k + i for i in range(_LANES)]) for k in range(vectors))
+    among = repeated(builder, count)
+    places = (ir.Constant(WORDS, [LANES * k + i for i in range(LANES)]) for k in range(vectors))
     return [builder.icmp_signed(">", among, place) for place in places]
 
 
@@ -83,7 +91,7 @@ def _folded(builder: Any, vectors: list[Any], join: Callable[[Any, Any], Any]) -
     while len(vectors) > 1:
         half = len(vectors) // 2
         vectors = [join(vectors[k], vectors[k + half]) for k in range(half)]
-    lanes, count = vectors[0], _LANES
+    lanes, count = vectors[0], LANES
     while count > 1:
         count //= 2
         left = shuffled(builder, lanes, lanes, range(count))
@@ -99,16 +107,16 @@ def _best(builder: Any, sign: str, left: Any, right: Any) -> Any:
 
 def _sum(vectors: int) -> Any:
     def sum_first(typingctx: Any, values: Any, row: Any, count: Any) -> Any:
-        """Sum by the halving tree of the first `count` of 8, 16 or 64 neighbours, all of which it reads.
+        """Sum by the halving tree of the first `count` of 8, 16, 32 or 64 neighbours, all of which it reads.
 
         values : float32 or float64, C-contiguous; row : int64, not checked; count : int64
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            zero = ir.Constant(_DOUBLES, [0.0] * _LANES)
-            loaded = _loaded(context, builder, signature.args[0], args[0], args[1], vectors)
+            zero = ir.Constant(DOUBLES, [0.0] * LANES)
+            found = loaded(context, builder, signature.args[0], args[0], args[1], vectors)
             masks = _masks(builder, args[2], vectors)
-            kept = [builder.select(m, v, zero) for m, v in zip(masks, loaded, strict=True)]
+            kept = [builder.select(m, v, zero) for m, v in zip(masks, found, strict=True)]
             return _folded(builder, kept, builder.fadd)
 
         return types.float64(values, types.int64, types.int64), codegen
@@ -124,10 +132,10 @@ def _extreme(vectors: int, sign: str) -> Any:
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            loaded = _loaded(context, builder, signature.args[0], args[0], args[1], vectors)
+            found = loaded(context, builder, signature.args[0], args[0], args[1], vectors)
             masks = _masks(builder, args[2], vectors)
-            first = shuffled(builder, loaded[0], loaded[0], [0] * _LANES)
-            kept = [builder.select(m, v, first) for m, v in zip(masks, loaded, strict=True)]
+            first = shuffled(builder, found[0], found[0], [0] * LANES)
+            kept = [builder.select(m, v, first) for m, v in zip(masks, found, strict=True)]
 
             return _folded(builder, kept, lambda left, right: _best(builder, sign, left, right))
 
@@ -136,9 +144,9 @@ def _extreme(vectors: int, sign: str) -> Any:
     return intrinsic(extreme_first)
 
 
-def _run_extreme(sign: str) -> Any:
+def _run_extreme(vectors: int, sign: str) -> Any:
     def extreme_of_run(typingctx: Any, values: Any, row: Any, count: Any) -> Any:
-        """Highest, or lowest, of 1 to 64 neighbours; reads no others, but 8 where they are fewer.
+        """Highest, or lowest, of 1 to 32 or to 64 neighbours; reads no others, but 8 where they are fewer.
 
         Vectors that would lie beyond the run are its last 8 again, which spares their masks.
 
@@ -146,18 +154,20 @@ def _run_extreme(sign: str) -> Any:
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            kind, zero = signature.args[0], ir.Constant(_WORD, 0)
-            last = builder.sub(args[2], ir.Constant(_WORD, _LANES))
+            kind, zero = signature.args[0], ir.Constant(WORD, 0)
+            last = builder.sub(args[2], ir.Constant(WORD, LANES))
             last = builder.select(builder.icmp_signed("<", last, zero), zero, last)
-            (lanes,) = _loaded(context, builder, kind, args[0], args[1], 1)
-            mask = _masks(builder, args[2], 1)[0]
-            found = builder.select(mask, lanes, shuffled(builder, lanes, lanes, [0] * _LANES))
-            for k in range(1, 64 // _LANES):
-                place = ir.Constant(_WORD, _LANES * k)
+            (lanes,) = loaded(context, builder, kind, args[0], args[1], 1)
+            first = shuffled(builder, lanes, lanes, [0] * LANES)
+            found = [lanes]
+            for k in range(1, vectors):
+                place = ir.Constant(WORD, LANES * k)
                 place = builder.select(builder.icmp_signed("<", place, last), place, last)
-                (lanes,) = _loaded(context, builder, kind, args[0], builder.add(args[1], place), 1)
-                found = builder.select(mask, _best(builder, sign, found, lanes), found)
-            return _folded(builder, [found], lambda left, right: _best(builder, sign, left, right))
+                found += loaded(context, builder, kind, args[0], builder.add(args[1], place), 1)
+            while len(found) > 1:
+                found = [*found[2:], _best(builder, sign, *found[:2])]
+            found = [builder.select(_masks(builder, args[2], 1)[0], found[0], first)]
+            return _folded(builder, found, lambda left, right: _best(builder, sign, left, right))
 
         return types.float64(values, types.int64, types.int64), codegen
 
@@ -174,61 +184,18 @@ def _kept(sign: str, first: bool) -> Any:
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            lanes = _loaded(context, builder, signature.args[1], args[1], args[2], 64 // _LANES)
+            lanes = loaded(context, builder, signature.args[1], args[1], args[2], 64 // LANES)
             if not first:
-                lanes += _loaded(context, builder, signature.args[0], args[0], ir.Constant(_WORD, 0), 1)
+                lanes += loaded(context, builder, signature.args[0], args[0], ir.Constant(WORD, 0), 1)
             while len(lanes) > 1:
                 lanes = [*lanes[2:], _best(builder, sign, *lanes[:2])]
             data = context.make_array(signature.args[0])(context, builder, args[0]).data
-            builder.store(lanes[0], builder.bitcast(data, _DOUBLES.as_pointer()), align=_LANES)
+            builder.store(lanes[0], builder.bitcast(data, DOUBLES.as_pointer()), align=LANES)
             return context.get_dummy_value()
 
         return types.void(best, values, types.int64), codegen
 
     return intrinsic(keep_best)
-
-
-def _cut_bits(typingctx: Any, time_ns: Any, row: Any, before: Any, start: Any, inverse: Any) -> Any:
-    """Bit k of the result is set where row + k begins a bar, for k in 0..63.
-
-    Parameters
-    ----------
-    time_ns : int64 (n,), C-contiguous
-    row : int64, at most n - 64 (not checked)
-    before : int64, the time of the row before
-    start : int64, where a bar of the even grid begins, within 2 ** 51 ns of all these times
-    inverse : float64, 1 / the grid's width
-
-    Notes
-    -----
-    Half a nanosecond keeps the product away from whole numbers, so it is exact: 2 ** 51 ns are 26 days.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, _, before, start, inverse = args
-        begin, scale = _repeated(builder, start), _repeated(builder, inverse)
-        half = ir.Constant(_DOUBLES, [0.5] * _LANES)
-        floor = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module, ir.FunctionType(_DOUBLES, [_DOUBLES]), "llvm.floor.v8f64"
-        )
-
-        def numbers(times: Any) -> Any:
-            since = builder.sitofp(builder.sub(times, begin), _DOUBLES)
-            return builder.call(floor, [builder.fmul(builder.fadd(since, half), scale)])
-
-        last = numbers(_repeated(builder, before))
-        parts = []
-        for times in _loaded(context, builder, signature.args[0], args[0], args[1], 64 // _LANES):
-            here = numbers(times)
-            earlier = shuffled(builder, last, here, range(_LANES - 1, 2 * _LANES - 1))
-            parts.append(builder.fcmp_unordered("!=", here, earlier))
-            last = here
-        while len(parts) > 1:
-            width = range(2 * parts[0].type.count)
-            parts = [shuffled(builder, parts[k], parts[k + 1], width) for k in range(0, len(parts), 2)]
-        return builder.bitcast(parts[0], _WORD)
-
-    return types.uint64(time_ns, types.int64, types.int64, types.int64, types.float64), codegen
 
 
 def _trailing_zeros(typingctx: Any, word: Any) -> Any:
@@ -251,11 +218,11 @@ def _bit_count(typingctx: Any, word: Any) -> Any:
 
 # A decorator would tell mypy that the typing context is an argument of the caller's.
 bit_count: Any = intrinsic(_bit_count)
-cut_bits: Any = intrinsic(_cut_bits)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
-sum_8, sum_16, sum_64 = (_sum(vectors) for vectors in (1, 2, 8))
+sum_8, sum_16, sum_32, sum_64 = (_sum(vectors) for vectors in (1, 2, 4, 8))
 highest_8, highest_16, highest_64 = (_extreme(vectors, ">") for vectors in (1, 2, 8))
 lowest_8, lowest_16, lowest_64 = (_extreme(vectors, "<") for vectors in (1, 2, 8))
-highest_run, lowest_run = _run_extreme(">"), _run_extreme("<")
+highest_to_32, highest_to_64 = (_run_extreme(vectors, ">") for vectors in (4, 8))
+lowest_to_32, lowest_to_64 = (_run_extreme(vectors, "<") for vectors in (4, 8))
 first_highest, first_lowest = _kept(">", True), _kept("<", True)
 keep_highest, keep_lowest = _kept(">", False), _kept("<", False)

@@ -16,16 +16,19 @@ from kf_widget.history.lanes import (
     first_lowest,
     highest_8,
     highest_64,
-    highest_run,
+    highest_to_32,
+    highest_to_64,
     keep_highest,
     keep_lowest,
     lowest_8,
     lowest_64,
-    lowest_run,
+    lowest_to_32,
+    lowest_to_64,
     sum_8,
+    sum_32,
     sum_64,
 )
-from kf_widget.history.prefetch import prefetch, prefetch_far
+from kf_widget.history.prefetch import prefetch
 from kf_widget.history.run_kernels import GROUP, SHIFT, fold, run_highest, run_lowest, run_sum
 from kf_widget.history.short_kernels import AHEAD
 from kf_widget.jit import kernel, part
@@ -33,10 +36,13 @@ from kf_widget.jit import kernel, part
 if TYPE_CHECKING:
     from kf_widget.history.scan_kernels import Scratch
 
-__all__ = ["ROOMY", "any_bar", "bar_to_64", "wide_bar"]
+__all__ = ["HALF", "ROOMY", "any_bar", "bar_to_32", "bar_to_64", "wide_bar"]
+
+HALF: Final = 32
+"""Rows that take half of what a group takes: the branch is guessed wrong often, and it pays."""
 
 ROOMY: Final = 128
-"""Rows of the history from a bar's first on that `bar_to_64` may read."""
+"""Rows of the history from a bar's first on that `bar_to_64` and `bar_to_32` may read."""
 
 
 @kernel(_nrt=False)
@@ -137,32 +143,43 @@ def any_bar(
 
 
 @kernel(_nrt=False, forceinline=True)
-def _ask(columns: Any, row: int, stop: int, times_ahead: int) -> None:
-    """Ask for what lies as far beyond rows ``[row, stop)``, at most 64, as the scan reads ahead."""
-    time_ns, _, _, _, close, volume = columns
-    for i in range(8):
+def _ask(columns: Any, row: int, stop: int, lines: int) -> None:
+    """Ask for what lies as far beyond rows ``[row, stop)``, at most 8 a line, as the scan reads ahead."""
+    _, _, _, _, close, volume = columns
+    for i in range(lines):
         place = min(row + 8 * i, stop - 1)
         prefetch(close, place + AHEAD)
         prefetch(volume, place + AHEAD)
-        if times_ahead > 0:
-            prefetch_far(time_ns, place + times_ahead)
 
 
 @kernel(_nrt=False, forceinline=True)
-def bar_to_64(columns: Any, row: int, after: int, times_ahead: int) -> Any:
-    """What `any_bar` gives for a bar of at most 64 rows, from whose first on the history has `ROOMY`."""
+def bar_to_32(columns: Any, row: int, after: int) -> Any:
+    """What `any_bar` gives for a bar of at most 32 rows, from whose first on the history has `ROOMY`."""
     _, _, high, low, _, volume = columns
     count = after - row
-    _ask(columns, row, after, times_ahead)
+    _ask(columns, row, after, 4)
     total = 0.0
     if volume.size > 0:
         left = min(GROUP - (row & 63), count)  # rows in the group of the first; the others' sum may be 0.0
-        total = sum_64(volume, row, left) + sum_64(volume, row + left, count - left)
-    return highest_run(high, row, count), lowest_run(low, row, count), total
+        total = sum_32(volume, row, left) + sum_32(volume, row + left, count - left)
+    return highest_to_32(high, row, count), lowest_to_32(low, row, count), total
 
 
 @kernel(_nrt=False, forceinline=True)
-def wide_bar(columns: Any, start: int, stop: int, times_ahead: int, scratch: Scratch) -> Any:
+def bar_to_64(columns: Any, row: int, after: int) -> Any:
+    """What `any_bar` gives for a bar of at most 64 rows, from whose first on the history has `ROOMY`."""
+    _, _, high, low, _, volume = columns
+    count = after - row
+    _ask(columns, row, after, 8)
+    total = 0.0
+    if volume.size > 0:
+        left = min(GROUP - (row & 63), count)
+        total = sum_64(volume, row, left) + sum_64(volume, row + left, count - left)
+    return highest_to_64(high, row, count), lowest_to_64(low, row, count), total
+
+
+@kernel(_nrt=False, forceinline=True)
+def wide_bar(columns: Any, start: int, stop: int, scratch: Scratch) -> Any:
     """What `any_bar` gives for a bar of more than 64 rows whose last group the history has whole."""
     _, _, high, low, _, volume = columns
     buffer, highest, lowest = scratch.buffer, scratch.highest, scratch.lowest
@@ -175,7 +192,7 @@ def wide_bar(columns: Any, start: int, stop: int, times_ahead: int, scratch: Scr
     count = np.uint64(0)
     while row < last:
         after = (row | 63) + 1
-        _ask(columns, row, after, times_ahead)
+        _ask(columns, row, after, 8)
         keep_highest(highest, high, place)
         keep_lowest(lowest, low, place)
         place = min(place + GROUP, stop - GROUP)
@@ -186,7 +203,7 @@ def wide_bar(columns: Any, start: int, stop: int, times_ahead: int, scratch: Scr
         else:
             _push(row >> SHIFT, total, scratch.pending, scratch.filled)
         row = after
-    _ask(columns, last, stop, times_ahead)
+    _ask(columns, last, stop, 8)
     top, bottom = highest_8(highest, 0, 8), lowest_8(lowest, 0, 8)
     total = sum_64(volume, last, stop - last) if has_volume else 0.0
     if not near:

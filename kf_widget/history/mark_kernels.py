@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.calendar_kernels import stretch
-from kf_widget.history.lanes import bit_count, cut_bits, trailing_zeros
+from kf_widget.history.cut_lanes import cut_8, cut_64, cut_eights
+from kf_widget.history.lanes import bit_count, trailing_zeros
 from kf_widget.history.prefetch import prefetch, prefetch_far
 from kf_widget.jit import kernel, part
 
@@ -24,6 +25,9 @@ _AHEAD: Final = 1024
 places; of 1e8 rows this spares a tenth where another kernel has not asked for them before."""
 
 _FAR: Final = 512
+
+_FEW_ROWS: Final = 24
+"""Rows of a usual bar so far from which on few of 64 begin one."""
 
 
 @kernel(_nrt=False)
@@ -59,7 +63,7 @@ def bar_stop(time_ns: npt.NDArray[np.int64], row: int, stop_row: int, end: int) 
 
 @kernel(_nrt=False)
 def _number(time: int, start: int, inverse: float) -> Any:
-    """Number of the bar of a time, from `start` on, as exact as `cut_bits`; inverse : 1 / width."""
+    """Number of the bar of a time, from `start` on, as exact as `cut_64`; inverse : 1 / width."""
     return np.int64((np.float64(time - start) + 0.5) * inverse)
 
 
@@ -67,10 +71,10 @@ def _number(time: int, start: int, inverse: float) -> Any:
 def _cuts(
     time_ns: npt.NDArray[np.int64], row: int, stop_row: int, before: int, start: int, width: int
 ) -> Any:
-    """What `cut_bits` gives for the rows of ``[row, stop_row)``, at most 64, wherever the history ends."""
+    """What `cut_64` gives for the rows of ``[row, stop_row)``, at most 64, wherever the history ends."""
     inverse = 1.0 / np.float64(width)
     if row + 64 <= time_ns.size:
-        bits = cut_bits(time_ns, row, before, start, inverse)
+        bits = cut_64(time_ns, row, before, start, inverse)
         if row + 64 > stop_row:
             bits &= (np.uint64(1) << np.uint64(stop_row - row)) - np.uint64(1)
         return bits
@@ -80,6 +84,19 @@ def _cuts(
         here = _number(time_ns[row + i], start, inverse)
         bits |= np.uint64(here != last) << np.uint64(i)
         last = here
+    return bits
+
+
+@kernel(_nrt=False, forceinline=True)
+def _few_cuts(time_ns: npt.NDArray[np.int64], row: int, before: int, start: int, inverse: float) -> Any:
+    """What `cut_64` gives, looking closer only at those eights of rows in which a bar begins."""
+    bits = np.uint64(0)
+    eights = cut_eights(time_ns, row, before, start, inverse)
+    while eights != np.uint64(0):
+        k = 8 * trailing_zeros(eights)
+        earlier = time_ns[np.uint64(row + k - 1)] if k > 0 else before
+        bits |= cut_8(time_ns, row + k, earlier, start, inverse) << np.uint64(k)
+        eights &= eights - np.uint64(1)
     return bits
 
 
@@ -123,12 +140,15 @@ def mark_bars(
             continue
         if time < start or time >= stop:
             start, stop, width = stretch(kind, step, from_ns, offset_ns, time)
-        # A stretch of one bar may be years long, beyond what the products of `cut_bits` hold.
+        # A stretch of one bar may be years long, beyond what the products of `cut_64` hold.
         if last < stop and width < stop - start:
             for i in range(8):
                 prefetch_far(time_ns, row + _AHEAD + 8 * i)
             before = time_ns[row - 1] if row > 0 else start - 1
-            bits = _cuts(time_ns, row, after, before, start, width)
+            if _FEW_ROWS * n_bars < 64 * word and row + 64 <= stop_row:
+                bits = _few_cuts(time_ns, row, before, start, 1.0 / np.float64(width))
+            else:
+                bits = _cuts(time_ns, row, after, before, start, width)
             end = min(start + (_number(last, start, 1.0 / np.float64(width)) + 1) * width, stop)
         else:
             bits = np.uint64(0)

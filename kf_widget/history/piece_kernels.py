@@ -124,8 +124,7 @@ def scan_pieces(
     marks : uint64 (3, piece_rows / 64 or more), the thread's own, overwritten
     out : overwritten with the bars of every piece whose bars all have room, with anything beyond those
 
-    A piece is marked while its times are near, as they were asked for during the reduction of another; and
-    one is marked before another is reduced, so that whoever takes the pieces between knows where these go.
+    A piece is marked before another is reduced: whoever takes the pieces between knows where these go.
     """
     time_ns = columns[0]
     n_pieces = counts.size
@@ -135,10 +134,8 @@ def scan_pieces(
     if piece < n_pieces:
         _mark(kind, step, from_ns, offset_ns, time_ns, piece_rows, piece, counts, marks[mine])
     while piece < n_pieces:
-        beyond = n_pieces
         if after < n_pieces:
             _mark(kind, step, from_ns, offset_ns, time_ns, piece_rows, after, counts, marks[1 - mine])
-            beyond = take(taken, 0)
         count = counts[piece]
         bar = _bars_before(
             kind, step, from_ns, offset_ns, time_ns, piece_rows, piece, counts, firsts, marks[2]
@@ -151,11 +148,8 @@ def scan_pieces(
                 _touch_all(out, ((bar + count) >> _PAGE_BITS) + 2 << _PAGE_BITS)
             start = piece * piece_rows
             stop = min(start + piece_rows, time_ns.size)
-            ahead = (beyond - piece) * piece_rows if beyond < n_pieces else 0
-            scan_bars(
-                kind, step, from_ns, offset_ns, columns, marks[mine], start, stop, out, bar, ahead, scratch
-            )
-        piece, after, mine = after, beyond, 1 - mine
+            scan_bars(kind, step, from_ns, offset_ns, columns, marks[mine], start, stop, out, bar, scratch)
+        piece, after, mine = after, take(taken, 0), 1 - mine
 
 
 @kernel(_nrt=False)

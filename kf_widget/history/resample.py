@@ -248,7 +248,7 @@ def scan_times(history: History, timeframe: Timeframe, zone: Zone, once_rows: in
 
     def scan(start: int, stop: int) -> None:
         marks, bar = todo.pop(start)
-        scan_bars(*rule, columns, marks, start, stop, out, bar, 0, Scratch.room())
+        scan_bars(*rule, columns, marks, start, stop, out, bar, Scratch.room())
 
     spread(scan, pieces)
     return out

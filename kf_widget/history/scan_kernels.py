@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kf_widget.history.long_kernels import ROOMY, any_bar, bar_to_64, wide_bar
+from kf_widget.history.long_kernels import HALF, ROOMY, any_bar, bar_to_32, bar_to_64, wide_bar
 from kf_widget.history.mark_kernels import bar_begins, bar_end, marked_edges
 from kf_widget.history.run_kernels import GROUP
 from kf_widget.history.short_kernels import ROOM, short_bars
@@ -74,7 +74,6 @@ def _reduce(
     n_bars: int,
     out: BarColumns,
     bar: int,
-    times_ahead: int,
     scratch: Scratch,
 ) -> None:
     """All but the time of `n_bars` bars, whose rows lie between neighbours of `edges` from `first` on."""
@@ -84,7 +83,7 @@ def _reduce(
     n_roomy = n_bars if edges[first + n_bars] - edges[first] < _LONG * n_bars else 0
     while n_roomy > 0 and edges[first + n_roomy - 1] + ROOM > high.size:
         n_roomy -= 1
-    n_longer = short_bars(columns, edges, first, n_roomy, out, bar, times_ahead, scratch.middle, longer)
+    n_longer = short_bars(columns, edges, first, n_roomy, out, bar, scratch.middle, longer)
     for j in range(n_roomy, n_bars):
         longer[n_longer] = j
         n_longer += 1
@@ -97,11 +96,12 @@ def _reduce(
         out_close[here] = close[np.uint64(after - 1)]
         out_count[here] = count
         if (count <= GROUP) & (row + ROOMY <= high.size):
-            out_high[here], out_low[here], out_volume[here] = bar_to_64(columns, row, after, times_ahead)
+            if count <= HALF:
+                out_high[here], out_low[here], out_volume[here] = bar_to_32(columns, row, after)
+            else:
+                out_high[here], out_low[here], out_volume[here] = bar_to_64(columns, row, after)
         elif (count > GROUP) & ((after | 63) < high.size):
-            out_high[here], out_low[here], out_volume[here] = wide_bar(
-                columns, row, after, times_ahead, scratch
-            )
+            out_high[here], out_low[here], out_volume[here] = wide_bar(columns, row, after, scratch)
         else:
             out_high[here], out_low[here], out_volume[here] = any_bar(high, low, volume, row, after, scratch)
 
@@ -118,7 +118,6 @@ def scan_bars(
     stop_row: int,
     out: BarColumns,
     bar: int,
-    times_ahead: int,
     scratch: Scratch,
 ) -> None:
     """Bars of time that begin in rows ``[start_row, stop_row)``, the last of which may end beyond.
@@ -126,8 +125,6 @@ def scan_bars(
     kind, step, from_ns, offset_ns, marks : as `mark_kernels.mark_bars` takes and leaves them
     columns : (time_ns, open, high, low, close, volume) of the history, volume (0,) when there is none
     out : overwritten from `bar` on
-    times_ahead : how far beyond each row lies the one whose time is asked for, which somebody will soon
-        need; 0 for none
     """
     time_ns = columns[0]
     n_words = (stop_row - start_row + 63) >> 6
@@ -141,7 +138,7 @@ def scan_bars(
             count += 1
         n_bars = count - 1
         if n_bars > 0:
-            _reduce(columns, edges, 0, n_bars, out, bar, times_ahead, scratch)
+            _reduce(columns, edges, 0, n_bars, out, bar, scratch)
             known = bar_begins(
                 kind, step, from_ns, offset_ns, time_ns, edges, n_bars, out.time_ns, bar, known
             )
@@ -169,5 +166,5 @@ def scan_edges(
         n_bars = min(_EDGES, stop_bar - bar)
         for j in range(n_bars):
             out.time_ns[np.uint64(bar + j)] = time_ns[np.uint64(row_edges[np.uint64(bar + j)])]
-        _reduce(columns, row_edges, bar, n_bars, out, bar, 0, scratch)
+        _reduce(columns, row_edges, bar, n_bars, out, bar, scratch)
         bar += n_bars

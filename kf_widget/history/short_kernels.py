@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kf_widget.history.lanes import highest_8, highest_16, lowest_8, lowest_16, sum_8, sum_16
-from kf_widget.history.prefetch import prefetch, prefetch_far
+from kf_widget.history.prefetch import prefetch
 from kf_widget.jit import part
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def short_bars(
     n_bars: int,
     out: BarColumns,
     bar: int,
-    times_ahead: int,
     middle: npt.NDArray[np.int64],
     longer: npt.NDArray[np.int64],
 ) -> Any:
@@ -52,10 +51,9 @@ def short_bars(
     columns : as in `scan_kernels.scan_bars`
     edges : int64, row edges of the bars ``[first, first + n_bars)``
     out : overwritten from `bar` on, high, low and volume of longer bars with anything
-    times_ahead : as in `scan_kernels.scan_bars`
     middle, longer : int64 (n_bars or more,), overwritten; `longer` with the longer bars, from `first` on
     """
-    time_ns, opens, high, low, close, volume = columns
+    _, opens, high, low, close, volume = columns
     _, out_open, out_high, out_low, out_close, out_volume, out_count = out
     has_volume = volume.size > 0
     n_middle, n_longer = np.uint64(0), np.uint64(0)
@@ -72,8 +70,6 @@ def short_bars(
         out_count[here] = count
         prefetch(close, row + AHEAD)
         prefetch(volume, row + AHEAD)
-        if times_ahead > 0:
-            prefetch_far(time_ns, row + times_ahead)
         across = (row ^ (after - 1)) >> 6 != 0
         middle[n_middle] = j
         n_middle += np.uint64((count <= _MIDDLE) & ((count > _SHORT) | across))

@@ -281,6 +281,25 @@ def test_marks_are_the_first_rows_of_bars(data: st.DataObject) -> None:
     assert n_bars == len(found)
 
 
+@pytest.mark.parametrize("width_s", [1, 21])  # 21e9 times its inverse is less than 1
+def test_marks_of_long_bars_to_the_nanosecond(width_s: int) -> None:
+    """Few of 64 rows begin a bar, at every place of them, a nanosecond after the row before, or years."""
+    rule = calendar_rule(Timeframe.parse(f"{width_s}s"), Zone.of("UTC"), -(10**18), 10**18)
+    width = width_s * SECOND
+    for place in range(64):
+        lengths = np.full(40, 64 + (place % 3))
+        lengths[0] = 256 + place  # bars are long by then
+        starts = np.repeat(np.arange(40) * width, lengths)
+        for early in (0, 10**18):
+            time_ns = np.sort(starts + np.where(np.arange(len(starts)) & 1, width - 1, 0))
+            time_ns[: lengths[0]] -= early
+            firsts = np.unique(time_ns // width, return_index=True)[1]
+            marks = np.empty(-(-len(time_ns) // 64), np.uint64)
+            assert mark_bars(*rule, time_ns, 0, len(time_ns), marks) == len(firsts)
+            found = np.flatnonzero(np.unpackbits(marks.view(np.uint8), bitorder="little"))
+            assert found.tolist() == firsts.tolist()
+
+
 def test_merged_bars_read_each_of_their_columns() -> None:
     rng = np.random.default_rng(8)
     n = 5000
