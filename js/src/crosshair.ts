@@ -79,7 +79,8 @@ export class Crosshair {
     const css = (px: Px): Css => Math.round(px) / ratio;
     const width = css(screen.plot[2]);
     const bottom = css(screen.time[1]);
-    const x = css(Math.floor(cursor.x));
+    // The middle of the line on the middle of the bar: browsers draw whole px of the screen.
+    const x = css(cursor.x - Math.max(1, Math.floor(ratio)) / 2);
     const y = css(Math.floor(cursor.y));
     this.#vertical.style.transform = `translateX(${x}px)`;
     this.#vertical.style.height = `${bottom}px`;

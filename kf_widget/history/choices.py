@@ -33,10 +33,11 @@ Way = Literal["index", "scan", "gpu"]
 _Place = tuple[int, float, int, float]  # in rows: interval and how far into it; in rows_per_bar
 
 _FORMAT: Final = 5  # those before were measured on bars of whole blocks, which flatter the index
-# Usual: the shortest bars that the index makes faster than the scan, in histories of so many rows: in the
-# second cache, in the last one, in memory. To build an index first takes longer than a scan, whatever the
-# bars.
-_INDEX_ROWS: Final = ((1 << 15, 64), (1 << 21, 144))
+# Usual: the shortest bars that the index makes faster than the scan, of histories of so many rows: none in
+# the second cache, others in the last one and in memory. To build an index first always takes longer.
+_SCAN_ROWS: Final = 1 << 14
+_INDEX_ROWS: Final = 144
+_FAR: Final = 1 << 21
 _INDEX_ROWS_FAR: Final = 256
 _KEPT: Final = 1024
 _DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
@@ -76,8 +77,11 @@ class Choices:
         by_time : whether the index must look up the rows of the bars' times, or is given the rows.
         """
         if not self.seconds:
-            shortest = next((rows for most, rows in _INDEX_ROWS if n_rows <= most), _INDEX_ROWS_FAR)
-            return "index" if indexed and n_bars * shortest <= n_rows else "scan"
+            if self.scans(n_rows, indexed):
+                return "scan"
+            return (
+                "index" if n_bars * (_INDEX_ROWS if n_rows <= _FAR else _INDEX_ROWS_FAR) <= n_rows else "scan"
+            )
         key = (n_rows, n_bars, indexed, by_time)
         found = self._found.get(key)
         if found is None:
@@ -88,12 +92,16 @@ class Choices:
         on_cpu, anywhere = found
         return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
 
-    @cached_property
-    def never_builds(self) -> bool:
-        """Whether the scan is the way of every history without an index, so that nobody need count its bars.
+    def scans(self, n_rows: int, indexed: bool) -> bool:
+        """Whether the scan is the way of a history whatever its bars, so that nobody need count them.
 
-        It is where it beats an index that must be built first at every size, and there is no GPU.
+        Counting would be a twentieth of a small scan.
         """
+        return (not indexed and self._never_builds) or (not self.seconds and n_rows <= _SCAN_ROWS)
+
+    @cached_property
+    def _never_builds(self) -> bool:
+        """Whether the scan beats an index that must be built first at every size, and there is no GPU."""
         tables = (self.seconds.get(way, []) for way in ("build", "index", "scan"))
         cells = (cell for rows in zip(*tables, strict=True) for cell in zip(*rows, strict=True))
         return "gpu" not in self.seconds and all(build + index > scan for build, index, scan in cells)

@@ -95,7 +95,7 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
             return _merged(parts)
     edges = None if by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
-    if not indexed and known.never_builds:  # to count the bars would be a twentieth of a small scan
+    if known.scans(n_rows, indexed):
         return scan_columns(history, timeframe, zone, edges)
     if edges is None:
         first, last = time_ns.item(0), time_ns.item(-1)

@@ -141,22 +141,26 @@ def test_expected_seconds_are_the_measured_ones_at_the_sizes_tried() -> None:
 
 def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> None:
     usual = Choices()
-    for n_rows, per_bar in ((32_000, 64), (1_000_000, 144), (100_000_000, 256)):
+    for n_rows, per_bar in ((20_000, 144), (1_000_000, 144), (100_000_000, 256)):
         assert usual.way(n_rows, n_rows // per_bar) == "index"
         assert usual.way(n_rows, n_rows // (per_bar - 1)) == "scan"
-    assert usual.never_builds
+    assert usual.way(16_000, 1) == "scan"
+    assert usual.scans(16_000, True)
+    assert not usual.scans(20_000, True)
+    assert usual.scans(10**9, False)
     for n_rows in (1, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000):
         assert usual.way(n_rows, 1, indexed=False) == "scan"
         assert usual.way(n_rows, 2 * n_rows) == "scan"
 
 
 def test_nobody_counts_bars_where_a_build_was_never_worth_it() -> None:
-    assert not MEASURED.never_builds
+    assert not MEASURED.scans(1, False)
     slow_build = MEASURED.seconds | {"build": [[1.0, 1.0], [1.0, 1.0]]}
     slow = Choices(**{**vars_of(MEASURED), "seconds": slow_build})
-    assert slow.never_builds
+    assert slow.scans(10**9, False)
+    assert not slow.scans(1, True)
     gpu = Choices(**{**vars_of(MEASURED), "seconds": slow_build | {"gpu": slow_build["scan"]}})
-    assert not gpu.never_builds
+    assert not gpu.scans(10**9, False)
 
 
 def test_bars_of_ticks_are_chosen_by_their_own_seconds() -> None:
