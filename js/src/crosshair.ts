@@ -84,7 +84,8 @@ export class Crosshair {
     const y = css(Math.floor(cursor.y));
     this.#vertical.style.transform = `translateX(${x}px)`;
     this.#vertical.style.height = `${bottom}px`;
-    this.#vertical.style.visibility = x >= 0 && x <= width ? "" : "hidden";
+    const onPlot = cursor.x >= 0 && cursor.x <= screen.plot[2];
+    this.#vertical.style.visibility = onPlot ? "" : "hidden";
     this.#horizontal.style.transform = `translateY(${y}px)`;
     this.#horizontal.style.width = `${width}px`;
     this.#price.style.visibility = cursor.price === null ? "hidden" : "";
@@ -100,7 +101,7 @@ export class Crosshair {
       setText(this.#time, text);
       // Reckoned, because measuring would lay out the page at every move of the pointer.
       const half = (text.length * CHARACTER_CSS) / 2 + TAG_PAD_CSS;
-      const at = Math.max(half, Math.min(x, width - half));
+      const at = Math.max(half, Math.min(css(cursor.x), width - half));
       this.#time.style.top = `${bottom}px`;
       this.#time.style.transform = `translateX(calc(${at}px - 50%))`;
     }

@@ -30,6 +30,18 @@ function columns(centre: number, ratio: number): [number, number] {
 
 describe("the vertical line", () => {
   it.each([
+    [-1, "hidden"],
+    [0, ""],
+    [200, ""],
+    [201, "hidden"],
+  ])("at %d of 200 px is %j", (x, wanted) => {
+    const crosshair = new Crosshair();
+    crosshair.show(FRAME_HELD, SCREEN, { x, y: 5, row: -1, price: null }, 2);
+    const line = crosshair.element.querySelector<HTMLElement>(".kf-cross-v")!;
+    expect(line.style.visibility).toBe(wanted);
+  });
+
+  it.each([
     ["a wick of one px", 10.5, 1, [10, 11]],
     ["a wick of one px on a screen of 1.5", 10.5, 1.5, [10, 11]],
     ["a wick of two px on a screen of 2", 11, 2, [10, 12]],

@@ -61,13 +61,15 @@ def _cut(vectors: int) -> Any:
         ----------
         time_ns : int64 (n,), C-contiguous
         row : int64; all rows are read (not checked)
-        before : int64, the time of the row before
-        start : int64, where a bar of the even grid begins, within 2 ** 51 ns of all these times
+        before : int64, the time of the row before, however early
+        start : int64, where a bar of the even grid begins, within 2 ** 51 ns of the times of these rows
         inverse : float64, 1 / the grid's width
 
         Notes
         -----
         Half a nanosecond keeps the product away from whole numbers, so it is exact: 2 ** 51 ns are 26 days.
+        A time before that is no number of a bar, but never one of these rows': the bits of a double rise with
+        its value, so it is negative, or where they are no number, unordered and so different.
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -22,7 +22,7 @@ __all__ = ["bar_begins", "bar_end", "bar_stop", "mark_bars", "marked_edges"]
 
 _AHEAD: Final = 1024
 """Rows between asking for times and reading them: into the second cache, as the first has too few waiting
-places; of 1e8 rows this spares a tenth where another kernel has not asked for them before."""
+places; of a scan of 1e8 rows this spares a tenth."""
 
 _FAR: Final = 512
 

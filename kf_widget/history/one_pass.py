@@ -28,6 +28,9 @@ _PIECE_ROWS: Final = 1 << 16
 """Where a piece ends, what was asked for beyond it is of use to nobody: half as many rows take a twentieth
 longer, twice as many as long."""
 
+_SHARES: Final = 4
+"""Pieces for each thread, at least: it takes two before it begins."""
+
 _SAMPLES: Final = 256
 _SAMPLE_ROWS: Final = 64
 _MARGIN: Final = 1.25
@@ -57,14 +60,15 @@ def scan_once(
     expected : how many bars there may be, from 1; where there are far more, those made so far are moved.
     """
     n_rows = len(columns[0])
-    n_pieces = -(-n_rows // _PIECE_ROWS)
+    rows = min(_PIECE_ROWS, max(n_rows // (_SHARES * thread_count()) & -64, 64))
+    n_pieces = -(-n_rows // rows)
     counts, firsts = np.full(n_pieces, -1), np.full(n_pieces + 1, -1)
     taken, firsts[0] = np.zeros(1, np.int64), 0
     out = BarColumns.room(min(int(expected * _MARGIN) + 1, n_rows))
 
     def scan(*_: int) -> None:
-        marks = np.empty((3, _PIECE_ROWS // 64), np.uint64)
-        scan_pieces(*rule, columns, _PIECE_ROWS, taken, counts, firsts, marks, out, Scratch.room())
+        marks = np.empty((3, rows // 64), np.uint64)
+        scan_pieces(*rule, columns, rows, taken, counts, firsts, marks, out, Scratch.room())
 
     while True:
         spread(scan, [(thread, thread + 1) for thread in range(thread_count())])

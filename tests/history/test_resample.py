@@ -17,13 +17,15 @@ from tree_reference import tree_sum
 from kf_widget.history import resample as ways
 from kf_widget.history.bars import Bars
 from kf_widget.history.choices import Choices
+from kf_widget.history.cut_lanes import cut_64
 from kf_widget.history.edges import calendar_rule, floor_time, row_edges
-from kf_widget.history.mark_kernels import mark_bars
+from kf_widget.history.mark_kernels import _few_cuts, mark_bars
 from kf_widget.history.protocol import History
 from kf_widget.history.resample import resample
 from kf_widget.history.ticks import Ticks
 from kf_widget.history.timeframe import Timeframe
 from kf_widget.history.zones import Zone
+from kf_widget.jit import kernel
 
 SECOND = 10**9
 COLUMNS = ("time_ns", "open", "high", "low", "close", "volume", "count")
@@ -283,14 +285,14 @@ def test_marks_are_the_first_rows_of_bars(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("width_s", [1, 21])  # 21e9 times its inverse is less than 1
 def test_marks_of_long_bars_to_the_nanosecond(width_s: int) -> None:
-    """Few of 64 rows begin a bar, at every place of them, a nanosecond after the row before, or years."""
+    """Few of 64 rows begin a bar, at every place of them, a nanosecond after the row before, or a century."""
     rule = calendar_rule(Timeframe.parse(f"{width_s}s"), Zone.of("UTC"), -(10**18), 10**18)
     width = width_s * SECOND
     for place in range(64):
         lengths = np.full(40, 64 + (place % 3))
         lengths[0] = 256 + place  # bars are long by then
         starts = np.repeat(np.arange(40) * width, lengths)
-        for early in (0, 10**18):
+        for early in (0, 1_650 * 21 * 86_400 * SECOND):
             time_ns = np.sort(starts + np.where(np.arange(len(starts)) & 1, width - 1, 0))
             time_ns[: lengths[0]] -= early
             firsts = np.unique(time_ns // width, return_index=True)[1]
@@ -298,6 +300,29 @@ def test_marks_of_long_bars_to_the_nanosecond(width_s: int) -> None:
             assert mark_bars(*rule, time_ns, 0, len(time_ns), marks) == len(firsts)
             found = np.flatnonzero(np.unpackbits(marks.view(np.uint8), bitorder="little"))
             assert found.tolist() == firsts.tolist()
+
+
+@kernel
+def cuts(time_ns: Any, before: int, start: int, width: int, out: Any) -> None:
+    out[0] = cut_64(time_ns, 0, before, start, 1.0 / np.float64(width))
+    out[1] = _few_cuts(time_ns, 0, before, start, 1.0 / np.float64(width))
+
+
+@pytest.mark.parametrize("width", [1, 7, SECOND, 21 * SECOND, 43_200 * SECOND])
+def test_cuts_of_64_rows_after_a_row_however_early(width: int) -> None:
+    start = 1_604_188_800 * SECOND
+    out = np.empty(2, np.uint64)
+    rng = np.random.default_rng(4)
+    # The bits of the last but one are no number, and the last one's difference wraps.
+    for early in (1, width, 2**51, 10**18, 2**62, 0x4338_0000_0000_0001, start + 9 * 10**18):
+        for step in (1, width - 1, width, 3 * width):
+            steps = np.where(rng.random(64) < 0.1, step, 0)
+            time_ns = start + np.cumsum(steps)
+            for before in (start - early, start + int(steps[0]) // 2):
+                number = [(time - start) // width for time in (before, *time_ns.tolist())]
+                wanted = sum(1 << k for k in range(64) if number[k + 1] != number[k])
+                cuts(time_ns, before, start, width, out)
+                assert out.tolist() == [wanted, wanted]
 
 
 def test_merged_bars_read_each_of_their_columns() -> None:
