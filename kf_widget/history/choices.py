@@ -79,9 +79,8 @@ class Choices:
         if not self.seconds:
             if self.scans(n_rows, indexed):
                 return "scan"
-            return (
-                "index" if n_bars * (_INDEX_ROWS if n_rows <= _FAR else _INDEX_ROWS_FAR) <= n_rows else "scan"
-            )
+            shortest = _INDEX_ROWS if n_rows <= _FAR else _INDEX_ROWS_FAR
+            return "index" if n_bars * shortest <= n_rows else "scan"
         key = (n_rows, n_bars, indexed, by_time)
         found = self._found.get(key)
         if found is None:

@@ -69,10 +69,9 @@ def _number(time: int, start: int, inverse: float) -> Any:
 
 @part(_nrt=False)
 def _cuts(
-    time_ns: npt.NDArray[np.int64], row: int, stop_row: int, before: int, start: int, width: int
+    time_ns: npt.NDArray[np.int64], row: int, stop_row: int, before: int, start: int, inverse: float
 ) -> Any:
     """What `cut_64` gives for the rows of ``[row, stop_row)``, at most 64, wherever the history ends."""
-    inverse = 1.0 / np.float64(width)
     if row + 64 <= time_ns.size:
         bits = cut_64(time_ns, row, before, start, inverse)
         if row + 64 > stop_row:
@@ -145,11 +144,12 @@ def mark_bars(
             for i in range(8):
                 prefetch_far(time_ns, row + _AHEAD + 8 * i)
             before = time_ns[row - 1] if row > 0 else start - 1
+            inverse = 1.0 / np.float64(width)
             if _FEW_ROWS * n_bars < 64 * word and row + 64 <= stop_row:
-                bits = _few_cuts(time_ns, row, before, start, 1.0 / np.float64(width))
+                bits = _few_cuts(time_ns, row, before, start, inverse)
             else:
-                bits = _cuts(time_ns, row, after, before, start, width)
-            end = min(start + (_number(last, start, 1.0 / np.float64(width)) + 1) * width, stop)
+                bits = _cuts(time_ns, row, after, before, start, inverse)
+            end = min(start + (_number(last, start, inverse) + 1) * width, stop)
         else:
             bits = np.uint64(0)
             for i in range(after - row):
