@@ -43,9 +43,9 @@ from kf_widget.plotting import (  # noqa: E402
     rolling_windows,
     save_chart,
 )
+from kf_widget.plotting.batch import recycler  # noqa: E402
 from kf_widget.plotting.files import write_all  # noqa: E402
 from kf_widget.plotting.lanes import over_lanes  # noqa: E402
-from kf_widget.plotting.recycled import forget  # noqa: E402
 from kf_widget.raster.lookup import finish_stream, look_up  # noqa: E402
 from kf_widget.threads import thread_count  # noqa: E402
 
@@ -143,7 +143,7 @@ def in_turns(tasks: dict[str, Callable[[int | None], Any]], n: int, turns: int) 
             task(None)  # memory that a virtual machine has not used for seconds is new to its host, too
             for workers in (1, None):
                 if name.endswith("new memory"):
-                    forget()
+                    recycler.forget()
                 began = time.perf_counter()
                 made = task(workers)
                 rates[name, workers].append(n / (time.perf_counter() - began))

@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     "errors",
     "threads",
+    "recycle",
     "jit",
     "history",
     "sources",

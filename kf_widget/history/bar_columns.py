@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from kf_widget.history.protocol import Floats, Ints
+from kf_widget.recycle import Recycler
 
-__all__ = ["BarColumns"]
+__all__ = ["BarColumns", "recycler"]
+
+recycler: Final = Recycler(7)
 
 
 class BarColumns(NamedTuple):
@@ -28,6 +31,9 @@ class BarColumns(NamedTuple):
 
     @classmethod
     def room(cls, n: int) -> BarColumns:
-        """Columns for n bars, their contents undefined."""
-        time_ns, counts = np.empty(n, np.int64), np.empty(n, np.int64)
-        return cls(time_ns, np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), counts)
+        """Columns for n bars, their contents undefined; in memory of those let go of last, if that fits.
+
+        The system takes longer to clear new memory than a scan takes to make the bars that fill it.
+        """
+        kinds = (np.int64, np.float64, np.float64, np.float64, np.float64, np.float64, np.int64)
+        return cls._make(recycler.room((n,), kind)[0] for kind in kinds)

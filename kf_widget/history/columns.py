@@ -122,6 +122,9 @@ class Columns(ABC):
             later is that of the next date); midnight by default.
         backend : "auto", "cpu" or "gpu"; the result is the same. What `run_autotune` measured on this
             machine tells "auto" which way is the fastest.
+
+        Memory: 56 bytes a bar; where that is much, in the memory of bars let go of before. Such memory stays
+        with the process until the system runs short.
         """
         zone = Zone.of(str(tz) if tz else self.tz, session)
         return _resample()(self, Timeframe.parse(timeframe), zone, backend)

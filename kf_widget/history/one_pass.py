@@ -88,7 +88,8 @@ def _grown(columns: BarColumns, n_bars: int, room: int) -> BarColumns:
 
 
 def _cut(columns: BarColumns, n_bars: int) -> BarColumns:
-    """The first `n_bars`, the memory of the others given back."""
+    """The first `n_bars`; the memory of the others is given back, or the system may take it."""
     for column in columns:
-        column.resize(n_bars, refcheck=False)
-    return columns
+        if column.flags.owndata:
+            column.resize(n_bars, refcheck=False)
+    return BarColumns._make(c if c.flags.owndata else c[:n_bars] for c in columns)

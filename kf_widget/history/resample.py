@@ -88,7 +88,7 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
     time_ns, by_time = history.time_ns, timeframe.by_time
     n_rows = len(time_ns)
     if not n_rows:
-        return _empty(0)
+        return BarColumns.room(0)
     if by_time and history.levels:
         parts = _parts(history, timeframe, zone)
         if parts:
@@ -208,7 +208,7 @@ def _through_index(history: History, edges: Ints, starts: Ints) -> BarColumns:
 
 def _scan_rows(history: History, edges: Ints) -> BarColumns:
     """Bars between row edges, each read from its rows."""
-    out = _empty(len(edges) - 1)
+    out = BarColumns.room(len(edges) - 1)
     columns, edges = _inputs(history), frozen(edges)
     spread(
         lambda start, stop: scan_edges(edges, columns, start, stop, out, Scratch.room()),
@@ -244,7 +244,7 @@ def scan_times(history: History, timeframe: Timeframe, zone: Zone, once_rows: in
     marked = spread(mark, pieces)
     bar_of = accumulate((n_bars for _, n_bars in marked), initial=0)
     todo = {start: (marks, bar) for (start, _), (marks, _), bar in zip(pieces, marked, bar_of, strict=False)}
-    out = _empty(sum(n_bars for _, n_bars in marked))
+    out = BarColumns.room(sum(n_bars for _, n_bars in marked))
 
     def scan(start: int, stop: int) -> None:
         marks, bar = todo.pop(start)
@@ -258,11 +258,6 @@ def _inputs(history: History) -> tuple[npt.NDArray[Any], ...]:
     volume = np.empty(0) if history.volume is None else history.volume
     columns = (history.time_ns, history.open, history.high, history.low, history.close, volume)
     return tuple(frozen(column) for column in columns)
-
-
-def _empty(n_bars: int) -> BarColumns:
-    open, high, low, close, volume = (np.empty(n_bars) for _ in range(5))
-    return BarColumns(np.empty(n_bars, np.int64), open, high, low, close, volume, np.empty(n_bars, np.int64))
 
 
 def _added(counted: Ints, rows: Ints) -> Ints:

@@ -17,12 +17,20 @@ from kf_widget.plotting.easel import easel
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import BARE_TYPES, Look, look_of
 from kf_widget.plotting.picture import picture_of
-from kf_widget.plotting.recycled import recycled
 from kf_widget.plotting.render import draw
 from kf_widget.plotting.windows import Windows
 from kf_widget.raster.rgb import raster_rgb
+from kf_widget.recycle import Recycler
 
-__all__ = ["dataset_of", "encode_windows", "joined", "listed", "render_batch", "render_ohlcv_charts"]
+__all__ = [
+    "dataset_of",
+    "encode_windows",
+    "joined",
+    "listed",
+    "recycler",
+    "render_batch",
+    "render_ohlcv_charts",
+]
 
 _PIXELS_A_PIECE = 1 << 20
 """Work of a call without the GIL, in pixels: about a millisecond, so that threads seldom meet."""
@@ -31,6 +39,8 @@ _PAST_CACHES = 1 << 25
 """An array of so many bytes, written to before, is written past the caches, which it would only empty: a
 tenth more charts a second as RGBA, a third more as RGB. New memory is still in them, as the system has just
 cleared it: past them a seventh fewer charts get there."""
+
+recycler = Recycler(1)
 
 
 def render_ohlcv_charts(datasets: Iterable[Any], **common: Any) -> list[Any]:
@@ -100,7 +110,7 @@ def render_batch(
     shape = (n, look.height, look.width, look.channels)
     used = out is not None
     if out is None:
-        out, used = recycled(shape)
+        out, used = recycler.room(shape, np.uint8)
     elif (
         not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.carray
     ):

@@ -12,24 +12,29 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kf_widget.plotting import recycled as module
-from kf_widget.plotting import render_batch, rolling_windows
-from kf_widget.plotting.recycled import forget, recycled
+from kf_widget import Ticks
+from kf_widget import recycle as module
+from kf_widget.history import bar_columns
+from kf_widget.plotting import batch, render_batch, rolling_windows
+from kf_widget.recycle import Recycler
 from tests.plotting.charts import bars
 
 SHAPE = (40, 200, 300, 4)
 pytestmark = pytest.mark.skipif(not module._FREE, reason="this system takes no memory back from a process")
 
+recycler = Recycler(1)
+
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
-    forget()
+    for one in (recycler, batch.recycler, bar_columns.recycler):
+        one.forget()
     yield
-    forget()
+    recycler.forget()
 
 
 def new(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    return recycled(shape)[0]
+    return recycler.room(shape, np.uint8)[0]
 
 
 def place(array: npt.NDArray[np.uint8]) -> int:
@@ -49,13 +54,13 @@ def test_the_next_array_lies_where_the_last_did() -> None:
 
 
 def test_it_says_whether_memory_was_used() -> None:
-    array, used = recycled(SHAPE)
+    array, used = recycler.room(SHAPE, np.uint8)
     assert not used
     del array
-    again, used = recycled(SHAPE)
+    again, used = recycler.room(SHAPE, np.uint8)
     assert used
     del again
-    assert not recycled((1, 10, 10, 4))[1]
+    assert not recycler.room((1, 10, 10, 4), np.uint8)[1]
 
 
 def test_a_view_keeps_its_memory() -> None:
@@ -88,10 +93,44 @@ def test_one_block_is_kept() -> None:
     arrays = [new(SHAPE) for _ in range(3)]
     places = {place(array) for array in arrays}
     arrays.clear()
-    assert len(module._kept) == 1
+    assert len(recycler._kept) == 1
     again = [new(SHAPE) for _ in range(2)]
     assert place(again[0]) in places
-    assert not module._kept
+    assert not recycler._kept
+
+
+def test_blocks_of_another_size_are_given_up() -> None:
+    several = Recycler(3)
+    fitting, larger, smaller = (several.room((size << 20,), np.float64)[0] for size in (2, 5, 1))
+    where = place(fitting)
+    del fitting, larger, smaller
+    assert len(several._kept) == 3
+    array, used = several.room((2 << 20,), np.int64)
+    assert used
+    assert place(array) == where
+    assert array.dtype == np.int64
+    assert not several._kept
+
+
+def test_bars_lie_where_those_let_go_of_did() -> None:
+    n = 1 << 21
+    ticks = Ticks.from_columns(np.arange(n) * 10**9, np.arange(n) % 97 + 100.0, np.ones(n), tz="UTC")
+    first = ticks.resample("1s")
+    low, mean = first.low, first.volume
+    columns = [first.time_ns, first.open, first.high, first.close, first.count]
+    kept = [column.copy() for column in columns]
+    second = ticks.resample("2s")
+    for column, copy in zip(columns, kept, strict=True):
+        assert np.array_equal(column, copy)  # nothing of bars that are looked at is written to
+    places = {place(column) for column in columns}
+    del first, columns, column
+    again = ticks.resample("1s")
+    assert {place(column) for column in (again.time_ns, again.open, again.close)} <= places
+    assert place(low) not in {place(column) for column in (again.open, again.high, again.low, again.close)}
+    assert np.array_equal(again.low, low)
+    assert np.array_equal(again.volume, mean)
+    assert np.array_equal(again.close, kept[3])
+    assert np.array_equal(again.time_ns[::2], second.time_ns)
 
 
 def test_too_much_is_said_as_numpy_says_it() -> None:
