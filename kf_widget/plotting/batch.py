@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kf_widget.frame.vp8l_fast import FAST_WORK
 from kf_widget.plotting.batch_kernels import encode_charts, paint_charts
-from kf_widget.plotting.columns import NO_VOLUME, Columns, columns_of, fault
+from kf_widget.plotting.columns import NO_VOLUME, Columns, columns_of, fault, joined_at_hand
 from kf_widget.plotting.easel import easel
 from kf_widget.plotting.lanes import checked_workers, over_lanes
 from kf_widget.plotting.look import BARE_TYPES, Look, look_of
@@ -225,6 +225,8 @@ def joined(
     """
     if isinstance(charts, Windows):
         return [(charts[start:stop], list(range(start, stop)))] if stop > start else []
+    if stop - start > 1 and (ready := joined_at_hand(charts[start:stop])) is not None:
+        return [(_end_to_end(*ready), list(range(start, stop)))]
     groups: dict[bool, tuple[list[Columns], list[int]]] = {}
     for position in range(start, stop):
         name = f"{what}: dataset {position}" if failures is None else what
@@ -240,11 +242,16 @@ def joined(
         positions.append(position)
     result = []
     for parts, positions in groups.values():
-        edges = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum([part.open.size for part in parts], out=edges[1:])
         whole = parts[0] if len(parts) == 1 else Columns(*map(np.concatenate, zip(*parts, strict=True)))
-        result.append((Windows(whole, edges[:-1].copy(), edges[1:].copy()), positions))
+        result.append((_end_to_end(whole, [part.open.size for part in parts]), positions))
     return result
+
+
+def _end_to_end(columns: Columns, sizes: list[int]) -> Windows:
+    """Windows of so many bars, each beginning where the one before ends."""
+    edges = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=edges[1:])
+    return Windows(columns, edges[:-1].copy(), edges[1:].copy())
 
 
 class _Press(threading.local):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kf_widget.history.tables import unmasked
 
-__all__ = ["NO_VOLUME", "PRICES", "Columns", "columns_of", "fault"]
+__all__ = ["NO_VOLUME", "PRICES", "Columns", "columns_of", "fault", "joined_at_hand"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,6 +77,37 @@ def _at_hand(ohlc: Any, volume: Any) -> Columns | None:
     if n == 0 or not n == h.size == lo.size == c.size or (volume is not None and v.size != n):
         return None
     return Columns(o, h, lo, c, v)
+
+
+def joined_at_hand(datasets: Sequence[Any]) -> tuple[Columns, list[int]] | None:
+    """Columns of datasets of arrays that need no change, joined, and the bars of each; else None.
+
+    A fifth of the time of looking at one dataset after another, which says what is wrong with one.
+    """
+    if {*map(type, datasets)} != {dict} or {*map(len, datasets)} != {2}:
+        return None
+    try:
+        prices, volumes = [d["ohlc"] for d in datasets], [d["volume"] for d in datasets]
+        if {*map(type, prices)} != {dict}:
+            return None
+        columns = [[p[name] for p in prices] for name in PRICES]
+    except KeyError:
+        return None
+    bare = {*map(type, volumes)} == {type(None)}
+    if not bare:
+        columns.append(volumes)
+    shapes: list[tuple[int, ...]] = []
+    for column in columns:
+        if {*map(type, column)} != {np.ndarray} or {x.dtype for x in column} != {_DOUBLE}:
+            return None
+        there = [x.shape for x in column]
+        shapes = shapes or there
+        if there != shapes:
+            return None
+    if {*map(len, shapes)} != {1} or (0,) in shapes:
+        return None
+    whole = [np.concatenate(column) for column in columns]
+    return Columns(*whole, *[NO_VOLUME] * bare), [n for (n,) in shapes]
 
 
 def fault(status: int, columns: Columns, start: int, what: str = "render") -> ValueError:

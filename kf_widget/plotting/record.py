@@ -7,20 +7,26 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xxhash
+from numpy.lib.stride_tricks import sliding_window_view
 
 from kf_widget.errors import KfError, KfWarning
 from kf_widget.jit import sources_of
 from kf_widget.plotting.files import write_whole
 from kf_widget.plotting.look import Look
 
-__all__ = ["RECORD", "Record", "content_hash", "made_from", "manner"]
+__all__ = ["RECORD", "Record", "content_hash", "made_from", "made_from_each", "manner"]
 
 RECORD = ".kf-batch.jsonl"
 """Name of the record, in each folder that a batch writes into."""
+
+_LAID_OUT = 1 << 16
+"""Bars of some charts that are copied to be hashed at once; of longer charts each column takes a call."""
 
 
 @functools.cache
@@ -48,11 +54,41 @@ def made_from(columns: Any, manner: Any) -> str:
 
     columns : a list of contiguous buffers
     """
-    digest = manner.copy()
-    digest.update(b"%d:" * len(columns) % tuple(map(len, columns)))
+    digest = _sized(map(len, columns), manner)
     for column in columns:
         digest.update(column)
     found: str = digest.hexdigest()
+    return found
+
+
+def _sized(sizes: Iterable[int], manner: Any) -> Any:
+    digest = manner.copy()
+    digest.update(b"".join(b"%d:" % size for size in sizes))
+    return digest
+
+
+def made_from_each(columns: Sequence[Any], starts: Any, stops: Any, manner: Any) -> list[str]:
+    """What `made_from` says of each of some charts.
+
+    columns : arrays of 8 bytes a bar that the charts share, some perhaps empty
+    starts, stops : int64 (n,), the bars of each
+    """
+    spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
+    bars = {stop - start for start, stop in spans}
+    if len(bars) != 1 or max(bars) * len(spans) > _LAID_OUT:
+        plain = [column.view(np.uint8).data for column in columns]
+        return [made_from([column[8 * a : 8 * b] for column in plain], manner) for a, b in spans]
+    # Of one length: laid out chart by chart, each is taken at once, in a third of the time.
+    n = bars.pop()
+    there = [column for column in columns if column.size]
+    rows = np.stack([sliding_window_view(column, n)[starts] for column in there], axis=1)
+    data, size = rows.reshape(-1).view(np.uint8).data, 8 * n * len(there)
+    head = _sized([8 * n if column.size else 0 for column in columns], manner)
+    found = []
+    for start in range(0, size * len(spans), size):
+        digest = head.copy()
+        digest.update(data[start : start + size])
+        found.append(digest.hexdigest())
     return found
 
 
