@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from kf_widget.threads import spread, thread_count
 
-__all__ = ["checked_workers", "over_lanes"]
+__all__ = ["Backlog", "checked_workers", "over_lanes"]
 
 
 def checked_workers(what: str, num_workers: Any) -> int:
@@ -24,6 +25,42 @@ def checked_workers(what: str, num_workers: Any) -> int:
         kind = ValueError if isinstance(num_workers, int) else TypeError
         raise kind(f"{what}: num_workers must be a whole number, 1 or more, or None, got {num_workers!r}.")
     return number
+
+
+class Backlog:
+    """Jobs that hinder each other, as files written into one folder do: one thread does them, others go on.
+
+    Two threads that make files wait for each other in the system, though awake: each file then takes both
+    half as long again. So who comes while another is at it leaves its job to that thread, unless the jobs
+    waiting are already many.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._busy = 0
+        self._turn = threading.Lock()
+
+    def add(self, job: Callable[[], None]) -> None:
+        """Have a job done, by this thread or by one that is at others; none is left when all have returned.
+
+        What a job raises is raised where it is done, and nobody else is told.
+        """
+        with self._turn:
+            self._jobs.append(job)
+        while (found := self._next()) is not None:
+            try:
+                found()
+            finally:
+                with self._turn:
+                    self._busy -= 1
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._turn:
+            if not self._jobs or (self._busy and len(self._jobs) <= self._room):
+                return None
+            self._busy += 1
+            return self._jobs.popleft()
 
 
 def over_lanes(

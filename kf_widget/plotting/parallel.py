@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections import deque
@@ -14,9 +15,9 @@ from kf_widget.errors import KfWarning
 from kf_widget.plotting.batch import listed
 from kf_widget.plotting.encode import check_options
 from kf_widget.plotting.files import format_for
-from kf_widget.plotting.lanes import checked_workers, over_lanes
+from kf_widget.plotting.lanes import Backlog, checked_workers, over_lanes
 from kf_widget.plotting.look import choose, look_of
-from kf_widget.plotting.pieces import Piece, Result, run_piece
+from kf_widget.plotting.pieces import Piece, Result, draw_piece, run_piece, write_piece
 from kf_widget.plotting.places import Places, list_paths, runs
 from kf_widget.threads import thread_count
 
@@ -132,9 +133,15 @@ def render_charts_parallel(
         if executor is None:
             todo = list(pieces())
 
+            drawn = Backlog(workers)
+
+            def finish(piece: Piece, result: Result) -> None:
+                write_piece(piece, result)
+                take(piece, result)
+
             def work(start: int, stop: int) -> None:
                 for piece in todo[start:stop]:
-                    take(piece, run_piece(piece))
+                    drawn.add(functools.partial(finish, piece, draw_piece(piece)))
 
             over_lanes(work, len(todo), 1, workers)
         else:

@@ -17,7 +17,7 @@ from kf_widget.plotting.record import content_hash, made_from, made_from_each, m
 from kf_widget.plotting.save import chart_bytes
 from kf_widget.plotting.windows import Windows
 
-__all__ = ["Piece", "Result", "run_piece"]
+__all__ = ["Piece", "Result", "draw_piece", "run_piece", "write_piece"]
 
 _WHAT = "render_charts_parallel"
 
@@ -49,17 +49,26 @@ class Result:
     """What became of a piece, by place in it.
 
     data : bytes of the files, where no paths were given
+    ready : place, bytes, and what it was made from, of files to be written; "" where nobody asks
     failures : what went wrong
     made : (made from, hash of the bytes) of the files written
     """
 
     data: list[bytes | None]
+    ready: list[tuple[int, bytes, str]] = field(default_factory=list)
     failures: dict[int, Exception] = field(default_factory=dict)
     made: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def run_piece(piece: Piece) -> Result:
     """Draw, encode and write a piece; what is wrong with one dataset stays with it."""
+    result = draw_piece(piece)
+    write_piece(piece, result)
+    return result
+
+
+def draw_piece(piece: Piece) -> Result:
+    """Draw and encode a piece."""
     look = look_of(**piece.render)
     result = Result([None] * len(piece.datasets))
     if look.bare and piece.format not in ("svg", "svgz"):
@@ -82,7 +91,7 @@ def run_piece(piece: Piece) -> Result:
             except Exception as error:
                 result.failures[place] = error
             else:
-                _deliver(piece, [place], [data], [source], result)
+                _keep(piece, place, data, source, result)
     return result
 
 
@@ -105,10 +114,8 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
         files, statuses = encode_windows(part, look)
         for k in np.flatnonzero(statuses < 0).tolist():
             result.failures[places[k]] = fault(statuses[k], part.columns, int(part.starts[k]), _WHAT)
-        drawn = np.flatnonzero(statuses >= 0).tolist()
-        _deliver(
-            piece, [places[k] for k in drawn], [files[k] for k in drawn], [sources[k] for k in drawn], result
-        )
+        for k in np.flatnonzero(statuses >= 0).tolist():
+            _keep(piece, places[k], files[k], sources[k], result)
         return
     for k, place in enumerate(places):
         dataset = part[k]
@@ -119,21 +126,28 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
         except Exception as error:
             result.failures[place] = error
         else:
-            _deliver(piece, [place], [data], [sources[k]], result)
+            _keep(piece, place, data, sources[k], result)
 
 
-def _deliver(piece: Piece, places: list[int], files: list[bytes], sources: list[str], result: Result) -> None:
-    """Put files where they belong; sources : what each was made from, "" where nobody asks."""
+def _keep(piece: Piece, place: int, data: bytes, source: str, result: Result) -> None:
     if piece.paths is None:
-        for place, data in zip(places, files, strict=True):
-            result.data[place] = data
+        result.data[place] = data
+    else:
+        result.ready.append((place, data, source))
+
+
+def write_piece(piece: Piece, result: Result) -> None:
+    """Write the files that are ready, each to its path."""
+    if piece.paths is None or not result.ready:
         return
-    failures = write_all(_WHAT, [piece.paths[place] for place in places], files)
-    for k, (place, data, source) in enumerate(zip(places, files, sources, strict=True)):
+    paths = [piece.paths[place] for place, _, _ in result.ready]
+    failures = write_all(_WHAT, paths, [data for _, data, _ in result.ready])
+    for k, (place, data, source) in enumerate(result.ready):
         if k in failures:
             result.failures[place] = failures[k]
         elif source:
             result.made[place] = (source, content_hash(data))
+    result.ready.clear()
 
 
 def _stands(path: str, source: str, known: dict[str, tuple[str, str]]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kf_widget.plotting import lanes
-from kf_widget.plotting.lanes import over_lanes
+from kf_widget.plotting.lanes import Backlog, over_lanes
 
 
 @settings(max_examples=100, deadline=None)
@@ -79,3 +81,62 @@ def test_threads_apart_begin_in_stretches_of_their_own(monkeypatch: pytest.Monke
     monkeypatch.setattr(lanes, "spread", spread)
     over_lanes(work, 100, 5, 2, apart=True)
     assert sorted(firsts.values()) == [0, 50]
+
+
+def test_a_job_is_left_to_the_thread_that_is_at_others() -> None:
+    backlog, began, go = Backlog(2), threading.Event(), threading.Event()
+    done: list[tuple[str, int]] = []
+
+    def job(name: str) -> Callable[[], None]:
+        return lambda: done.append((name, threading.get_ident()))
+
+    def first() -> None:
+        began.set()
+        assert go.wait(10)
+        job("first")()
+
+    other = threading.Thread(target=backlog.add, args=(first,))
+    other.start()
+    assert began.wait(10)
+    backlog.add(job("second"))
+    backlog.add(job("third"))
+    assert not done  # there is room for two
+    backlog.add(job("fourth"))
+    assert done == [("second", threading.get_ident())]  # not for three
+    go.set()
+    other.join()
+    assert [name for name, _ in done] == ["second", "first", "third", "fourth"]
+    assert {ident for name, ident in done if name != "second"} == {other.ident}
+
+
+def test_every_job_is_done_once_by_when_all_have_returned() -> None:
+    backlog, done = Backlog(3), deque[int]()
+
+    def add(first: int) -> None:
+        for number in range(first, 8000, 4):
+            backlog.add(lambda number=number: done.append(number))
+
+    threads = [threading.Thread(target=add, args=(first,)) for first in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(done) == list(range(8000))
+
+
+def test_a_job_that_fails_stops_no_other() -> None:
+    backlog = Backlog(2)
+    done: list[int] = []
+
+    def fail() -> None:
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        backlog.add(fail)
+    backlog.add(lambda: done.append(1))
+    assert done == [1]
