@@ -68,7 +68,7 @@ SLOW_S = 1.0
 TURN_S = 0.003
 LONG_TURN_S = 0.02
 """No turn is longer, but for its first run."""
-ROUNDS = 9
+ROUNDS = 15
 MEMORY_ROUNDS = 15
 
 

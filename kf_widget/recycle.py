@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Recycler"]
+__all__ = ["LEAST_BYTES", "Recycler"]
 
-_LEAST_BYTES = 1 << 22
+LEAST_BYTES = 1 << 22
 """Below it the allocator gives memory anew by itself."""
 
 _FREE: int = getattr(mmap, "MADV_FREE", 0)
@@ -53,7 +53,7 @@ class Recycler:
         """
         kind = np.dtype(kind)
         size = math.prod(shape) * kind.itemsize
-        if size < _LEAST_BYTES or not _FREE:
+        if size < LEAST_BYTES or not _FREE:
             return np.empty(shape, kind), False
         with contextlib.suppress(IndexError):
             while True:

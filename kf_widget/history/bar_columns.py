@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from kf_widget.history.protocol import Floats, Ints
-from kf_widget.recycle import Recycler
+from kf_widget.recycle import LEAST_BYTES, Recycler
 
 __all__ = ["BarColumns", "recycler"]
 
@@ -35,5 +35,8 @@ class BarColumns(NamedTuple):
 
         The system takes longer to clear new memory than a scan takes to make the bars that fill it.
         """
+        if 8 * n < LEAST_BYTES:  # in a third of the time
+            time_ns, counts = np.empty(n, np.int64), np.empty(n, np.int64)
+            return cls(time_ns, np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), counts)
         kinds = (np.int64, np.float64, np.float64, np.float64, np.float64, np.float64, np.int64)
         return cls._make(recycler.room((n,), kind)[0] for kind in kinds)
