@@ -1,6 +1,6 @@
 """How many charts a second? 300x200, 50 candles, WebP "fast"; medians.
 
-    python benchmarks/batch.py [--charts 2000] [--turns 15] [--folder PATH]
+    python benchmarks/batch.py [--charts 2000] [--turns 45] [--folder PATH]
 
 The plain loop render_ohlcv_chart + save_chart to memory, render_batch to arrays, render_charts_parallel to
 bytes and to files, on one thread and on all cores; first call apart. Beside them what the machine allows and
@@ -8,7 +8,8 @@ gains by more threads: its cores by a hash, its new memory by zeros, memory that
 written past the caches in place of every chart, its file system by the same files and nothing drawn. Zeros
 would not do: some machines take them twice as fast as colours. Work in memory takes turns, so that a minute
 in which the machine is busy elsewhere falls on every row; a gain is the median of those of neighbouring
-turns. Writes benchmarks/results/batch.json, .md.
+turns, which go on for minutes, as some machines lend two cores in one and two halves of one in another. Files
+take a third of the turns. Writes benchmarks/results/batch.json, .md.
 
 All files are kept until the end: a file system without a journal, as ext4 may be, gives no inode out anew
 that was deleted in the last minutes, and looks past each of them for every file it makes. Where files
@@ -57,7 +58,7 @@ def main() -> None:
     """Run what the command line asks for; prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--charts", type=int, default=2000)
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=45)
     parser.add_argument("--folder", help="where files are written; the system's temporary folder by default")
     chosen = parser.parse_args()
     n, turns = chosen.charts, chosen.turns
@@ -96,7 +97,7 @@ def main() -> None:
     }
     for name, row in in_turns(tasks, n, turns).items():
         rows.append({"work": name, **row})
-    for name, row in in_files(charts, data, turns, chosen.folder).items():
+    for name, row in in_files(charts, data, -(-turns // 3), chosen.folder).items():
         rows.append({"work": name, **row})
     results = {
         "machine": facts("kf_widget", "numpy", "numba", "pillow"),
