@@ -40,6 +40,7 @@ _INDEX_ROWS: Final = 144
 _FAR: Final = 1 << 21
 _INDEX_ROWS_FAR: Final = 256
 _KEPT: Final = 1024
+_DECIDED_S: Final = 4e-6  # what counting bars to decide takes, with the noise of two measurements
 _DOUBT: Final = 1.1  # an index that is built for one resample must be worth two measurements' noise
 
 
@@ -91,12 +92,27 @@ class Choices:
         on_cpu, anywhere = found
         return anywhere if gpu and anywhere == "gpu" and _gpu_is(self.gpu) else on_cpu
 
-    def scans(self, n_rows: int, indexed: bool) -> bool:
+    def scans(self, n_rows: int, indexed: bool, by_time: bool = True) -> bool:
         """Whether the scan is the way of a history whatever its bars, so that nobody need count them.
 
         Counting would be a twentieth of a small scan.
         """
-        return (not indexed and self._never_builds) or (not self.seconds and n_rows <= _SCAN_ROWS)
+        if not indexed and self._never_builds:
+            return True
+        if self.seconds:
+            return by_time and n_rows <= self._always_scanned
+        return n_rows <= _SCAN_ROWS
+
+    @cached_property
+    def _always_scanned(self) -> int:
+        """The size up to which no other way beats the scan of bars of time by more than a decision takes."""
+        others = [self.seconds[way] for way in ("index", "gpu") if way in self.seconds]
+        most = 0
+        for i, (n_rows, scan) in enumerate(zip(self.rows, self.seconds["scan"], strict=True)):
+            if any(s > o + _DECIDED_S for other in others for s, o in zip(scan, other[i], strict=True)):
+                break
+            most = n_rows
+        return most
 
     @cached_property
     def _never_builds(self) -> bool:

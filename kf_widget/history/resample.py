@@ -95,7 +95,7 @@ def _columns(history: History, timeframe: Timeframe, zone: Zone, gpu: bool) -> B
             return _merged(parts)
     edges = None if by_time else row_edges(timeframe, history, 0, n_rows)
     known, indexed = choices(), getattr(history, "_index", True) is not None
-    if known.scans(n_rows, indexed):
+    if known.scans(n_rows, indexed, by_time):
         return scan_columns(history, timeframe, zone, edges)
     if edges is None:
         first, last = time_ns.item(0), time_ns.item(-1)

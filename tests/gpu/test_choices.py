@@ -153,6 +153,21 @@ def test_untuned_the_index_makes_longer_bars_and_is_never_built_for_them() -> No
         assert usual.way(n_rows, 2 * n_rows) == "scan"
 
 
+def test_nobody_counts_bars_of_histories_whose_scan_never_loses_more_than_that_takes() -> None:
+    scan = [[3e-5, 2e-5], [3e-5, 2e-5], [3e-5, 2e-5]]
+    index = [[9e-5, 1.7e-5], [9e-5, 1.7e-5], [9e-5, 1.5e-5]]
+    build = [[1e-9, 1e-9]] * 3
+    tables = {"scan": scan, "index": index, "build": build}
+    tuned = Choices(rows=[10, 1000, 100_000], rows_per_bar=[1, 10], seconds=tables)
+    assert tuned.scans(1000, True)
+    assert tuned.scans(3, True)
+    assert not tuned.scans(1001, True)
+    assert not tuned.scans(3, True, by_time=False)
+    gpu = Choices(rows=tuned.rows, rows_per_bar=[1, 10], seconds=tables | {"gpu": [[1e-9, 1.0]] * 3}, gpu="x")
+    assert not gpu.scans(3, True)
+    assert tuned.way(1000, 100) == "index"
+
+
 def test_nobody_counts_bars_where_a_build_was_never_worth_it() -> None:
     assert not MEASURED.scans(1, False)
     slow_build = MEASURED.seconds | {"build": [[1.0, 1.0], [1.0, 1.0]]}
