@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import mmap
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,25 @@ LEAST_BYTES = 1 << 22
 """Below it the allocator gives memory anew by itself."""
 
 _FREE: int = getattr(mmap, "MADV_FREE", 0)
+
+try:
+    from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+except ImportError:  # Windows, which has no MADV_FREE either
+    _FREE = 0
+
+
+@functools.cache
+def _promises_all() -> bool:
+    """Whether the system counts memory when it is asked for, as Linux does if told not to overcommit."""
+    try:
+        return Path("/proc/sys/vm/overcommit_memory").read_text().strip() == "2"
+    except OSError:
+        return False
+
+
+def _keeps() -> bool:
+    """Whether memory that is kept is there for all others: not where a process may only ask for so much."""
+    return bool(_FREE) and getrlimit(RLIMIT_AS)[0] == RLIM_INFINITY and not _promises_all()
 
 
 class _Loan:
@@ -53,7 +74,7 @@ class Recycler:
         """
         kind = np.dtype(kind)
         size = math.prod(shape) * kind.itemsize
-        if size < LEAST_BYTES or not _FREE:
+        if size < LEAST_BYTES or not _keeps():
             return np.empty(shape, kind), False
         with contextlib.suppress(IndexError):
             while True:

@@ -63,6 +63,15 @@ def test_it_says_whether_memory_was_used() -> None:
     assert not recycler.room((1, 10, 10, 4), np.uint8)[1]
 
 
+def test_nothing_is_kept_where_a_process_may_only_ask_for_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "getrlimit", lambda of: (1 << 40, -1))
+    assert new(SHAPE).flags.owndata
+    assert not recycler._kept
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "_promises_all", lambda: True)
+    assert new(SHAPE).flags.owndata
+
+
 def test_a_view_keeps_its_memory() -> None:
     first = new(SHAPE)
     first[:] = 7

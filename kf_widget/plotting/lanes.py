@@ -42,9 +42,10 @@ class Backlog:
         self._turn = threading.Lock()
 
     def add(self, job: Callable[[], None]) -> None:
-        """Have a job done, by this thread or by one that is at others; none is left when all have returned.
+        """Have a job done, by this thread or by one that is at others.
 
-        What a job raises is raised where it is done, and nobody else is told.
+        None is left when all have returned, unless one has raised: that is raised where it is done, and what
+        this thread would have done next is left to who comes, or undone.
         """
         with self._turn:
             self._jobs.append(job)

@@ -133,7 +133,7 @@ def render_charts_parallel(
         if executor is None:
             todo = list(pieces())
 
-            drawn = Backlog(workers)
+            drawn = Backlog(min(workers, thread_count()))
 
             def finish(piece: Piece, result: Result) -> None:
                 write_piece(piece, result)

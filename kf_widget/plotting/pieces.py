@@ -68,7 +68,7 @@ def run_piece(piece: Piece) -> Result:
 
 
 def draw_piece(piece: Piece) -> Result:
-    """Draw and encode a piece."""
+    """Draw and encode a piece; what takes long is written at once, and holds no memory."""
     look = look_of(**piece.render)
     result = Result([None] * len(piece.datasets))
     if look.bare and piece.format not in ("svg", "svgz"):
@@ -92,6 +92,7 @@ def draw_piece(piece: Piece) -> Result:
                 result.failures[place] = error
             else:
                 _keep(piece, place, data, source, result)
+                write_piece(piece, result)
     return result
 
 
@@ -127,6 +128,7 @@ def _draw_part(piece: Piece, look: Look, part: Windows, places: list[int], resul
             result.failures[place] = error
         else:
             _keep(piece, place, data, sources[k], result)
+            write_piece(piece, result)
 
 
 def _keep(piece: Piece, place: int, data: bytes, source: str, result: Result) -> None:
