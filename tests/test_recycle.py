@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import sys
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +16,7 @@ from kf_widget.history import bar_columns
 from kf_widget.plotting import batch, render_batch, rolling_windows
 from kf_widget.recycle import Recycler
 from tests.plotting.charts import bars
+from tests.turns import by_turns
 
 SHAPE = (40, 200, 300, 4)
 pytestmark = pytest.mark.skipif(not module._FREE, reason="this system takes no memory back from a process")
@@ -169,16 +168,7 @@ def test_threads_never_share_a_block() -> None:
                 wrong.append(number)
             del array
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    by_turns(work, 6)
     assert not wrong
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from kf_widget.plotting import lanes
 from kf_widget.plotting.lanes import Backlog, over_lanes
+from tests.turns import by_turns
 
 
 @settings(max_examples=100, deadline=None)
@@ -116,16 +116,7 @@ def test_every_job_is_done_once_by_when_all_have_returned() -> None:
         for number in range(first, 8000, 4):
             backlog.add(lambda number=number: done.append(number))
 
-    threads = [threading.Thread(target=add, args=(first,)) for first in range(4)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    by_turns(add, 4)
     assert sorted(done) == list(range(8000))
 
 
