@@ -82,7 +82,7 @@ def _at_hand(ohlc: Any, volume: Any) -> Columns | None:
 def joined_at_hand(datasets: Sequence[Any]) -> tuple[Columns, list[int]] | None:
     """Columns of datasets of arrays that need no change, joined, and the bars of each; else None.
 
-    A fifth of the time of looking at one dataset after another, which says what is wrong with one.
+    Less than half of the time of looking at one dataset after another, which says what is wrong with one.
     """
     if {*map(type, datasets)} != {dict} or {*map(len, datasets)} != {2}:
         return None
