@@ -124,7 +124,7 @@ def test_bars_lie_where_those_let_go_of_did() -> None:
     n = 1 << 21
     ticks = Ticks.from_columns(np.arange(n) * 10**9, np.arange(n) % 97 + 100.0, np.ones(n), tz="UTC")
     first = ticks.resample("1s")
-    low, mean = first.low, first.volume
+    low, volume = first.low, first.volume
     columns = [first.time_ns, first.open, first.high, first.close, first.count]
     kept = [column.copy() for column in columns]
     second = ticks.resample("2s")
@@ -136,7 +136,7 @@ def test_bars_lie_where_those_let_go_of_did() -> None:
     assert {place(column) for column in (again.time_ns, again.open, again.close)} <= places
     assert place(low) not in {place(column) for column in (again.open, again.high, again.low, again.close)}
     assert np.array_equal(again.low, low)
-    assert np.array_equal(again.volume, mean)
+    assert np.array_equal(again.volume, volume)
     assert np.array_equal(again.close, kept[3])
     assert np.array_equal(again.time_ns[::2], second.time_ns)
 

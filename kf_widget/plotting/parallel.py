@@ -132,7 +132,6 @@ def render_charts_parallel(
 
         if executor is None:
             todo = list(pieces())
-
             drawn = Backlog(min(workers, thread_count()))
 
             def finish(piece: Piece, result: Result) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +54,16 @@ def made_from(columns: Any, manner: Any) -> str:
 
     columns : a list of contiguous buffers
     """
-    digest = _sized(map(len, columns), manner)
+    digest = _sized(tuple(map(len, columns)), manner)
     for column in columns:
         digest.update(column)
     found: str = digest.hexdigest()
     return found
 
 
-def _sized(sizes: Iterable[int], manner: Any) -> Any:
+def _sized(sizes: tuple[int, ...], manner: Any) -> Any:
     digest = manner.copy()
-    digest.update(b"".join(b"%d:" % size for size in sizes))
+    digest.update(b"%d:" * len(sizes) % sizes)
     return digest
 
 
@@ -83,7 +83,7 @@ def made_from_each(columns: Sequence[Any], starts: Any, stops: Any, manner: Any)
     there = [column for column in columns if column.size]
     rows = np.stack([sliding_window_view(column, n)[starts] for column in there], axis=1)
     data, size = rows.reshape(-1).view(np.uint8).data, 8 * n * len(there)
-    head = _sized([8 * n if column.size else 0 for column in columns], manner)
+    head = _sized(tuple(8 * n if column.size else 0 for column in columns), manner)
     found = []
     for start in range(0, size * len(spans), size):
         digest = head.copy()
