@@ -77,9 +77,9 @@ class Choices:
         gpu : whether the GPU may be chosen; it is where it was measured and still is in the machine.
         by_time : whether the index must look up the rows of the bars' times, or is given the rows.
         """
+        if self.scans(n_rows, indexed, by_time):
+            return "scan"
         if not self.seconds:
-            if self.scans(n_rows, indexed):
-                return "scan"
             shortest = _INDEX_ROWS if n_rows <= _FAR else _INDEX_ROWS_FAR
             return "index" if n_bars * shortest <= n_rows else "scan"
         key = (n_rows, n_bars, indexed, by_time)

@@ -165,7 +165,8 @@ def test_nobody_counts_bars_of_histories_whose_scan_never_loses_more_than_that_t
     assert not tuned.scans(3, True, by_time=False)
     gpu = Choices(rows=tuned.rows, rows_per_bar=[1, 10], seconds=tables | {"gpu": [[1e-9, 1.0]] * 3}, gpu="x")
     assert not gpu.scans(3, True)
-    assert tuned.way(1000, 100) == "index"
+    assert tuned.way(1000, 100) == "scan"  # as the table of the tuning tells it
+    assert tuned.way(1000, 100, by_time=False) == "index"
 
 
 def test_nobody_counts_bars_where_a_build_was_never_worth_it() -> None:
